@@ -55,6 +55,48 @@ export const REASONS = {
   sketch_version: row('permanent', 'The statistics bytes have a version that this program does not know.', 'Update the older side.'),
   sketch_baseline_mismatch: row('permanent', 'The statistics were counted on other bin edges.', 'They are kept apart; nothing to do.'),
   baseline_invalid: row('integrity', 'The baseline of the model cannot be used.', 'Register the model again.'),
+  // --- core: names and documents
+  device_id_invalid: row('permanent', 'The device id is not allowed.', 'Choose lower-case letters, digits, "-" and "_", at most 63.'),
+  name_invalid: row('permanent', 'The name is not allowed.', 'Choose lower-case letters, digits, ".", "-" and "_", at most 63.'),
+  digest_invalid: row('permanent', 'The digest cannot be read.', 'Give 64 hex characters, with or without "sha256:".'),
+  query_invalid: row('permanent', 'The label query cannot be read.', 'Correct it at the place that the message names.'),
+  // --- desired: what a device should run
+  desired_other_device: row('integrity', 'The desired document is for another device.', 'Nothing changes; look for a replay.'),
+  desired_stale: row('permanent', 'The desired document is older than the one held.', 'Nothing to do; the hub sends a newer one.'),
+  desired_conflict: row('integrity', 'Two desired documents carry the same generation.', 'Look for a hub that was restored or copied.'),
+  // --- trust: signed documents
+  signature_missing: row('integrity', 'No signature by a key that may sign this was found.', 'Sign with the key that the root names, or join again.'),
+  signature_invalid: row('integrity', 'A signature does not match its document.', 'Fetch the document again; if it stays, look for tampering.'),
+  envelope_malformed: row('integrity', 'The signed envelope cannot be read.', 'Fetch it again.'),
+  payload_type_mismatch: row('integrity', 'The signed document is of another kind than expected.', 'Fetch the right document.'),
+  manifest_invalid: row('integrity', 'The manifest is signed but its content is not acceptable.', 'Register the version again.'),
+  document_invalid: row('integrity', 'The document is signed but its content is not acceptable.', 'Update the older side.'),
+  root_invalid: row('integrity', 'The trusted root cannot be used.', 'Join the device again.'),
+  key_invalid: row('permanent', 'The key file cannot be used.', 'Check the path, the mode (0600) and the format.'),
+  // --- delivery: artifacts
+  artifact_digest_mismatch: row('integrity', 'The bytes do not have the digest that was signed.', 'They are thrown away and fetched again.'),
+  artifact_size_mismatch: row('integrity', 'The bytes do not have the size that was signed.', 'They are thrown away and fetched again.'),
+  artifact_unknown: row('permanent', 'The hub does not hold these bytes.', 'Register the version again.'),
+  artifact_not_entitled: row('permanent', 'The device asked for bytes that its desired document does not name.', 'Nothing to do; deploy the version to the device first.'),
+  artifact_timeout: row('transient', 'The download made no progress in time.', 'It is tried again by itself.'),
+  disk_full: row('transient', 'There is no room left on the disk.', 'Free some space; it is tried again by itself.'),
+  // --- deployment: on the device
+  self_test_failed: row('permanent', 'The model does not give the answers that its bundle promises on this device.', 'The previous model keeps serving; look at the vectors.'),
+  load_failed: row('permanent', 'The model could not be loaded.', 'The previous model keeps serving; read the detail.'),
+  activation_crashed: row('permanent', 'The agent crashed repeatedly after it switched to this model.', 'The previous model serves again; test the version on one device.'),
+  previous_missing: row('internal', 'There is no previous model to go back to.', 'Deploy a version that works.'),
+  retries_exhausted: row('permanent', 'The download failed too often.', 'Look at the link, then deploy again.'),
+  desired_expired: row('permanent', 'The desired document expired before it was carried out.', 'Deploy again.'),
+  slot_not_allowed: row('permanent', 'The device configuration does not allow this slot.', 'Allow the slot on the device or deploy to another.'),
+  slot_empty: row('permanent', 'No model serves in this slot.', 'Deploy a model to the slot.'),
+  // --- wire: messages
+  wire_malformed: row('integrity', 'The message cannot be decoded.', 'Update the older side; the message is dropped and counted.'),
+  wire_too_large: row('permanent', 'The message is larger than its kind allows.', 'Send less in one message.'),
+  wire_schema: row('permanent', 'The message has a schema version that this program does not know.', 'Update the older side.'),
+  wire_kind_mismatch: row('integrity', 'The message is of another kind than its topic says.', 'Update the older side.'),
+  wire_field_invalid: row('permanent', 'A field of the message is missing or out of range.', 'Update the older side.'),
+  wire_unknown_kind: row('permanent', 'An entry is of a kind that this program does not know.', 'Update the hub; the entry is kept in quarantine.'),
+  topic_invalid: row('integrity', 'The topic is not one of ours.', 'Use the topics of docs/wire.md.'),
 } as const satisfies Record<string, ReasonRow>;
 
 export type ReasonCode = keyof typeof REASONS;
