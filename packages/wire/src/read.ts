@@ -127,7 +127,7 @@ function readCmdBody(f: FieldCheck, m: drover.v1.Cmd.$Properties): Cmd['body'] {
     const labels = f.list('labels', m.pushLabels.labels, limits.LABELS_PER_CMD, (label) => ({
       predictionId: f.text('labels.predictionId', label.predictionId, 64),
       truth:
-        label.class != null
+        label.class !== undefined && label.class !== null
           ? f.text('labels.class', label.class, 256)
           : f.finite('labels.value', label.value ?? undefined),
     }));
