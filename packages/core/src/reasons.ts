@@ -55,6 +55,8 @@ export const REASONS = {
   sketch_version: row('permanent', 'The statistics bytes have a version that this program does not know.', 'Update the older side.'),
   sketch_baseline_mismatch: row('permanent', 'The statistics were counted on other bin edges.', 'They are kept apart; nothing to do.'),
   baseline_invalid: row('integrity', 'The baseline of the model cannot be used.', 'Register the model again.'),
+  // --- sim: the generator of a machine fleet
+  simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),
 } as const satisfies Record<string, ReasonRow>;
 
 export type ReasonCode = keyof typeof REASONS;
