@@ -3,7 +3,7 @@
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { buildMachine, type FaultKind, type MachineKind } from './machine.ts';
 import { buildSensors, FEATURES, type Readings, type SensorFault } from './sensors.ts';
-import { type Drift, planSurroundings, SITES, type SiteName } from './site.ts';
+import { type Drift, planSurroundings, SITES, type SiteName, type Surroundings } from './site.ts';
 
 export interface FleetOptions {
   /** Any whole number up to 2^53; the same seed gives the same fleet. */
@@ -37,6 +37,10 @@ export interface MachineRow extends Readonly<Readings> {
 
 const SETTLE_ROWS = 300;
 const MAX_ROWS = 5_000_000;
+const FAULT_RATE = 0.05;
+const START_AT = Date.UTC(2026, 0, 5);
+const INTERVAL_MS = 600_000;
+const HORIZON_ROWS = 12;
 /** Share of failure rows at fault scale 1 and a horizon of 12 rows of 10 min; measured, see docs/generator.md. */
 const RATE_AT_SCALE_1 = 0.05;
 
@@ -57,7 +61,9 @@ export function generateFleet(options: FleetOptions): Result<MachineRow[]> {
   if (wrong) return refuse('simulation_invalid', wrong);
   const { devices, rowsPerDevice } = options;
   const columns: MachineRow[][] = [];
-  for (let index = 0; index < devices; index++) columns.push(simulateDevice(options, index));
+  const surroundings = planAllSites(options);
+  for (let index = 0; index < devices; index++)
+    columns.push(simulateDevice(options, index, surroundings[siteOf(index)]));
   // Each device keeps its phase within the interval, so the order of one interval is the order of all.
   columns.sort((a, b) => (a[0]?.timestampMs ?? 0) - (b[0]?.timestampMs ?? 0));
   const rows: MachineRow[] = [];
@@ -70,22 +76,30 @@ export function generateFleet(options: FleetOptions): Result<MachineRow[]> {
   return accept(rows);
 }
 
-/** Rows of device `index` alone; options must have been accepted by `generateFleet`'s rules. */
-function simulateDevice(options: FleetOptions, index: number): MachineRow[] {
-  const { seed, devices, rowsPerDevice } = options;
-  const horizon = options.horizonRows ?? 12;
-  const intervalMs = options.intervalMs ?? 600_000;
-  const startAt = options.startAt ?? Date.UTC(2026, 0, 5);
-  const site = siteOf(index);
-  const surroundings = planSurroundings(site, {
-    seed,
-    startAt,
-    intervalMs,
-    rows: rowsPerDevice + horizon,
+function planAllSites(options: FleetOptions): Record<SiteName, Surroundings[]> {
+  const plan = {
+    seed: options.seed,
+    startAt: options.startAt ?? START_AT,
+    intervalMs: options.intervalMs ?? INTERVAL_MS,
+    rows: options.rowsPerDevice + (options.horizonRows ?? HORIZON_ROWS),
     settleRows: SETTLE_ROWS,
     drift: options.drift ?? [],
-  });
-  const machine = buildMachine(seed, index, (options.faultRate ?? 0.05) / RATE_AT_SCALE_1);
+  };
+  return {
+    north: planSurroundings('north', plan),
+    south: planSurroundings('south', plan),
+    coast: planSurroundings('coast', plan),
+    inland: planSurroundings('inland', plan),
+  };
+}
+
+/** Rows of device `index` alone; the options were checked by the caller. */
+function simulateDevice(options: FleetOptions, index: number, surroundings: readonly Surroundings[]): MachineRow[] {
+  const { seed, devices, rowsPerDevice } = options;
+  const horizon = options.horizonRows ?? HORIZON_ROWS;
+  const intervalMs = options.intervalMs ?? INTERVAL_MS;
+  const startAt = options.startAt ?? START_AT;
+  const machine = buildMachine(seed, index, (options.faultRate ?? FAULT_RATE) / RATE_AT_SCALE_1);
   const read = buildSensors(seed, index, options.sensorFault ?? []);
   // The golden ratio spreads the phases of any number of devices evenly, and no two fall together.
   const phaseMs = Math.floor(((index * 0.6180339887498949) % 1) * intervalMs);
@@ -110,7 +124,7 @@ function simulateDevice(options: FleetOptions, index: number): MachineRow[] {
     rows.push({
       timestampMs: startAt + row * intervalMs + phaseMs,
       device,
-      site,
+      site: siteOf(index),
       machine: machine.kind,
       ...read(truth, row),
       failure: failureKind ? 1 : 0,
@@ -121,8 +135,8 @@ function simulateDevice(options: FleetOptions, index: number): MachineRow[] {
 }
 
 function findWrongOption(options: FleetOptions): string | undefined {
-  const { seed, devices, rowsPerDevice, faultRate = 0.05, intervalMs = 600_000, horizonRows = 12 } = options;
-  const startAt = options.startAt ?? 0;
+  const { seed, devices, rowsPerDevice, faultRate = FAULT_RATE } = options;
+  const { intervalMs = INTERVAL_MS, horizonRows = HORIZON_ROWS, startAt = START_AT } = options;
   const whole = (value: number, low: number, high: number) => Number.isInteger(value) && value >= low && value <= high;
   if (!Number.isSafeInteger(seed)) return `seed ${seed} is not a whole number.`;
   if (!whole(devices, 1, 100_000)) return `devices is ${devices}, not 1 to 100000.`;
@@ -139,7 +153,8 @@ function findWrongOption(options: FleetOptions): string | undefined {
   }
   for (const drift of options.drift ?? []) {
     if (!SITES.includes(drift.site)) return `drift names the unknown site ${String(drift.site)}.`;
-    if (!((drift.fragility ?? 1) > 0 && (drift.fragility ?? 1) <= 10)) return `drift has the fragility ${drift.fragility}.`;
+    if (!((drift.fragility ?? 1) > 0 && (drift.fragility ?? 1) <= 10))
+      return `drift has the fragility ${drift.fragility}.`;
     if (![drift.ambientC ?? 0, drift.loadShift ?? 0, drift.rampRows ?? 0, drift.fromRow].every(Number.isFinite))
       return `drift at ${drift.site} has a value that is not a number.`;
   }

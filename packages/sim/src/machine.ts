@@ -14,7 +14,7 @@ import type { Surroundings } from './site.ts';
  *   cooling  device · (1 − 0.65·overheating)                               a clogged fan
  *   vibration base·(0.55 + 0.45·speed²)·(1 + 0.25·load + 0.35·wear) + 3.2·bearing^1.5·(0.5 + 0.5·speed) + 4.5·imbalance·speed²
  *   sound    62 + 10·log10(0.1 + load·speed) + 8·bearing + 3·wear (dB)
- * Faults have a hidden severity in [0, 1.4]: bearing and overheating grow with load; imbalance jumps; the tool blunts.
+ * Faults have a hidden severity in [0, 1.4]: bearings age with load, fans clog, dirt collects on the rotor, tools blunt.
  * Breakdown: bearing beyond its own limit; temperature trip; tool wear × torque; imbalance × speed². See docs/generator.md.
  */
 
@@ -80,14 +80,17 @@ export function buildMachine(seed: number, index: number, faultScale: number): M
   const rating = RATINGS[kind];
   const friction = around1(random, 0.05);
   const coolingOfDevice = around1(random, 0.07);
-  const vibrationOfDevice = around1(random, 0.12);
-  const toolDiscipline = random.between(0.85, 1.25);
+  const vibrationOfDevice = around1(random, 0.08);
+
+  /** Most tools are changed in good time; some are forgotten and run on until they may break. */
+  const planToolLife = (): number =>
+    rating.toolLifeMin * (random.chance(0.2 * faultScale) ? random.between(1.3, 1.7) : random.between(0.7, 1.05));
 
   let job = { load: random.between(0.3, 0.95), speed: random.between(0.75, 1.05), rowsLeft: 5 };
   let load = job.load;
   let temperatureC = 45;
   let toolMinutes = random.between(0, rating.toolLifeMin * 0.8);
-  let toolLife = rating.toolLifeMin * toolDiscipline;
+  let toolLife = planToolLife();
   let serviceHours = random.between(0, 200);
   let nextService = random.between(220, 320);
   let bearing = 0;
@@ -96,14 +99,15 @@ export function buildMachine(seed: number, index: number, faultScale: number): M
   let overheating = 0;
   let overheatingGrowth = 0;
   let imbalance = 0;
+  let imbalanceGrowth = 0;
 
   const repair = (fault: FaultKind): void => {
     if (fault === 'bearing') bearing = bearingGrowth = 0;
     else if (fault === 'overheating') overheating = overheatingGrowth = 0;
-    else if (fault === 'imbalance') imbalance = 0;
+    else if (fault === 'imbalance') imbalance = imbalanceGrowth = 0;
     else {
       toolMinutes = 0;
-      toolLife = rating.toolLifeMin * toolDiscipline * around1(random, 0.12);
+      toolLife = planToolLife();
     }
   };
 
@@ -114,20 +118,20 @@ export function buildMachine(seed: number, index: number, faultScale: number): M
       bearingLimit = 1 + 0.1 * random.normal();
     }
     if (overheatingGrowth === 0 && random.chance(0.0022 * stress)) overheatingGrowth = 1 / random.between(20, 60);
-    if (imbalance === 0 && random.chance(0.0018 * stress)) imbalance = random.between(0.25, 1);
+    if (imbalanceGrowth === 0 && random.chance(0.0018 * stress)) imbalanceGrowth = 1 / random.between(20, 60);
   };
 
   const growFaults = (share: number): void => {
     bearing = Math.min(1.4, bearing + share * bearingGrowth * (0.45 + 0.9 * load) * around1(random, 0.3));
     overheating = Math.min(1, overheating + share * overheatingGrowth * around1(random, 0.3));
-    if (imbalance > 0) imbalance = clamp(imbalance + 0.02 * share * random.normal() + 0.004 * share, 0.15, 1.2);
+    imbalance = Math.min(1.4, imbalance + share * imbalanceGrowth * around1(random, 0.4));
   };
 
   /** Someone notices noise, heat or shaking in time now and then, and mends it without a failure. */
   const maintain = (share: number): void => {
     if (bearing > 0.5 && random.chance(0.012 * share)) repair('bearing');
     if (overheating > 0.5 && random.chance(0.02 * share)) repair('overheating');
-    if (imbalance > 0.3 && random.chance(0.02 * share)) repair('imbalance');
+    if (imbalance > 0.4 && random.chance(0.02 * share)) repair('imbalance');
     if (toolMinutes > toolLife) repair('tool');
     if (serviceHours > nextService) {
       serviceHours = 0;
@@ -175,13 +179,14 @@ export function buildMachine(seed: number, index: number, faultScale: number): M
         3.2 * bearing ** 1.5 * (0.5 + 0.5 * speed) +
         4.5 * spin;
 
-      const fragile = surroundings.fragility * share;
+      // Sound machines break too, but rarely; a fleet without faults (scale 0) must not.
+      const fragile = surroundings.fragility * share * Math.min(1, 5 * faultScale);
       let breakdown: FaultKind | undefined;
       const odds: Readonly<Record<FaultKind, number>> = {
         bearing: bearing >= bearingLimit / surroundings.fragility ? 1 : 0,
-        overheating: (0.5 * fragile) / (1 + Math.exp((rating.tripC - temperatureC) / 2)),
-        tool: Math.min(0.25, 0.0009 * Math.exp(9 * (wear * torque - 0.75))) * fragile * faultScale,
-        imbalance: 0.4 * Math.max(0, spin - 0.42) * fragile,
+        overheating: (0.6 * fragile) / (1 + Math.exp((rating.tripC - temperatureC) / 1.5)),
+        tool: Math.min(0.3, 0.03 * Math.exp(14 * (wear * (0.75 + 0.35 * torque) - 1.25))) * fragile,
+        imbalance: 0.7 * Math.max(0, spin - 0.55) * fragile,
       };
       for (const fault of FAULT_KINDS) if (random.chance(odds[fault])) breakdown ??= fault;
 

@@ -20,9 +20,9 @@ const SENSORS = {
   speedRpm: { bias: 0, noise: 12, decimals: 0, low: 0, high: 6000 },
   torqueNm: { bias: 0.4, noise: 1.2, decimals: 1, low: 0, high: 250 },
   currentA: { bias: 0.1, noise: 0.35, decimals: 2, low: 0, high: 80 },
-  temperatureC: { bias: 1.2, noise: 1, decimals: 1, low: -40, high: 200 },
-  vibrationMmS: { bias: 0.08, noise: 0.3, decimals: 2, low: 0, high: 45 },
-  acousticDb: { bias: 0.8, noise: 1.6, decimals: 1, low: 20, high: 130 },
+  temperatureC: { bias: 1, noise: 0.8, decimals: 1, low: -40, high: 200 },
+  vibrationMmS: { bias: 0.06, noise: 0.2, decimals: 2, low: 0, high: 45 },
+  acousticDb: { bias: 0.6, noise: 1.2, decimals: 1, low: 20, high: 130 },
   toolWearMin: { bias: 0, noise: 0, decimals: 0, low: 0, high: 10_000 },
   hoursSinceService: { bias: 0, noise: 0, decimals: 1, low: 0, high: 10_000 },
 } as const satisfies Partial<Record<keyof MachineTruth, Sensor>>;

@@ -30,7 +30,7 @@ export interface Drift {
   readonly ambientC?: number;
   /** Added to the load that jobs ask for, as a share of rated load. Covariates move. */
   readonly loadShift?: number;
-  /** Multiplies how easily a worn or faulty machine breaks: the labels move while the readings hardly do. */
+  /** Multiplies how easily a worn or faulty machine breaks, 0 to 10: what a reading means changes, the readings hardly do. */
   readonly fragility?: number;
 }
 
