@@ -19,7 +19,7 @@ describe('openStream', () => {
   });
 
   it('is uniform in [0, 1): chi-square over 100 bins, 99 degrees of freedom, p = 1e-6 at 171', () => {
-    const counts = new Array<number>(100).fill(0);
+    const counts = Array.from({ length: 100 }, () => 0);
     for (const value of take(100_000, openStream(12, 'uniform').uniform)) {
       expect(value >= 0 && value < 1).toBe(true);
       const bin = Math.floor(value * 100);
