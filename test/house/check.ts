@@ -1,4 +1,6 @@
-// `npm run check`: runs every check of the house, one line each, and ends with 1 when one failed or did not really run.
+// `npm run check [NAME ...] [--json=FILE]`: runs the checks of the house, one line each; ends with 1 when one failed or
+// did not really run.
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { checkLockFile } from './lock-file.ts';
 import { checkReasonDocs } from './reason-docs.ts';
@@ -15,7 +17,9 @@ const CHECKS: readonly Check[] = [
   ...makeTextChecks(),
 ];
 
-const wanted = process.argv.slice(2);
+const args = process.argv.slice(2);
+const report = args.find((word) => word.startsWith('--json='))?.slice('--json='.length);
+const wanted = args.filter((word) => !word.startsWith('--'));
 const chosen =
   wanted.length === 0 ? CHECKS : CHECKS.filter((check) => wanted.some((word) => check.name.includes(word)));
 const verdicts = await runChecks(
@@ -25,4 +29,5 @@ const verdicts = await runChecks(
   (verdict) => process.stdout.write(`${formatVerdict(verdict)}\n`),
 );
 process.stdout.write(`${formatSum(verdicts)}\n`);
+if (report) writeFileSync(report, JSON.stringify(verdicts));
 process.exitCode = exitCodeOf(verdicts);

@@ -56,7 +56,17 @@ function generate(proto: string, scratch: string): Generated[] {
     const owner = path.basename(path.resolve(proto, '../..'));
     execFileSync(
       process.execPath,
-      [findPbjs(), ...ARGUMENTS, ...(KEEPS_CASE.has(owner) ? ['--keep-case'] : []), '--root', `drover-${owner}-${name}`, '--path', path.dirname(proto), ...more, proto],
+      [
+        findPbjs(),
+        ...ARGUMENTS,
+        ...(KEEPS_CASE.has(owner) ? ['--keep-case'] : []),
+        '--root',
+        `drover-${owner}-${name}`,
+        '--path',
+        path.dirname(proto),
+        ...more,
+        proto,
+      ],
       { stdio: ['ignore', 'inherit', 'inherit'] },
     );
   };
