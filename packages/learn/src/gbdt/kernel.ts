@@ -22,23 +22,30 @@ const PAGE = 65_536;
 export const MAX_KERNEL_BYTES = 4 * 2 ** 30 - PAGE;
 
 interface Exports {
-  memory: WebAssembly.Memory;
+  memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   histograms: Loops['histograms'];
   gather: Loops['gather'];
   subtract: Loops['subtract'];
   partition: Loops['partition'];
 }
 
-let compiled: WebAssembly.Module | undefined;
+/** The part of the standard global used here: the project compiles without the browser's types, which hold it. */
+declare const WebAssembly: {
+  validate(bytes: Uint8Array): boolean;
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object, imports: object) => { readonly exports: object };
+};
+
+let compiled: object | undefined;
 
 function createSimdKernel(bytes: number): Kernel {
   compiled ??= new WebAssembly.Module(Buffer.from(KERNEL_WASM.join(''), 'base64'));
   const instance = new WebAssembly.Instance(compiled, {});
-  const loops = instance.exports as unknown as Exports;
+  const loops = instance.exports as Exports;
   loops.memory.grow(Math.ceil(bytes / PAGE));
   return {
     name: 'simd',
-    buffer: loops.memory.buffer as ArrayBuffer,
+    buffer: loops.memory.buffer,
     histograms: loops.histograms,
     gather: loops.gather,
     subtract: loops.subtract,
