@@ -44,7 +44,8 @@ function chooseDelimiter(lines: readonly string[]): Delimiter {
     }
   }
   if (best !== 'whitespace') return best;
-  const words = lines.map((line) => line.trim().split(/\s+/).length);
+  // The first line may be a header that names more columns than there are.
+  const words = lines.slice(lines.length > 1 ? 1 : 0).map((line) => line.trim().split(/\s+/).length);
   return words.every((n) => n === words[0]) ? 'whitespace' : ',';
 }
 

@@ -94,6 +94,7 @@ export function parseTable(input: string | Uint8Array, options: TableOptions = {
   let names: string[] = [];
   let builders: NumberBuilder[] = [];
   let rows = 0;
+  let width = 0;
   const read = readRecords(text, layout, (fields, record) => {
     if (record === 0) {
       if (fields.length > limits.columns) return refuse('data_too_large', `${fields.length} columns, the limit is ${limits.columns}.`);
@@ -103,8 +104,16 @@ export function parseTable(input: string | Uint8Array, options: TableOptions = {
       builders = names.map(() => new NumberBuilder());
       if (layout.hasHeader) return undefined;
     }
-    if (fields.length !== names.length) {
-      return refuse('data_unreadable', `Record ${record + 1} has ${fields.length} fields, the first has ${names.length}.`);
+    if (rows === 0) {
+      width = fields.length;
+      // C-MAPSS is passed on with a header of 31 names over 26 columns: between blanks the names without a column are
+      // kept as columns without values, so that they are listed. Elsewhere another length means a shifted row.
+      if (width > names.length || (width < names.length && layout.delimiter !== 'whitespace')) {
+        return refuse('data_unreadable', `Record ${record + 1} has ${width} fields, the header ${names.length}.`);
+      }
+    }
+    if (fields.length !== width) {
+      return refuse('data_unreadable', `Record ${record + 1} has ${fields.length} fields, those before have ${width}.`);
     }
     if (++rows > limits.rows) return refuse('data_too_large', `More than ${limits.rows} rows.`);
     for (let i = 0; i < fields.length; i++) {
@@ -121,7 +130,7 @@ export function parseTable(input: string | Uint8Array, options: TableOptions = {
   const texts = readTexts(text, layout, builders, rows);
   const columns = builders.map(
     (builder, i): Column =>
-      texts.get(i)?.(names[i] as string) ?? { kind: 'number', name: names[i] as string, values: builder.values.slice(0, rows) },
+      texts.get(i)?.(names[i] as string) ?? { kind: 'number', name: names[i] as string, values: i < width ? builder.values.slice(0, rows) : new Float64Array(rows).fill(Number.NaN) },
   );
   return accept({ rows, columns, layout });
 }
