@@ -1,6 +1,7 @@
 // Owns the words of a training job (`in/job.json`, `in/hyperparameters.json`, contract hub-trainer/1) and refuses bad ones.
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { Delimiter } from './delimited.ts';
+import { ONNX_VERSIONS } from './export/to-onnx.ts';
 import { parseTreeParams, type TreeParams } from './gbdt/params.ts';
 import type { LabelSpec } from './label.ts';
 import { type LinearParams, parseLinearParams } from './linear/train.ts';
@@ -22,6 +23,8 @@ export interface JobSpec {
   readonly timeColumn: string | undefined;
   readonly split: SplitSpec;
   readonly seed: number;
+  /** Memory of the trainer's kernel in MiB and seconds of training, where they are bounded. */
+  readonly limits: { readonly memMB: number | undefined; readonly wallS: number | undefined };
   /** The table below `in/data/`, its layout where it is known, and its digest where it must match. */
   readonly data: {
     readonly file: string;
@@ -88,6 +91,20 @@ function parseData(value: unknown): Result<JobSpec['data']> {
   return accept({ file, delimiter: delimiter as Delimiter | undefined, hasHeader, sha256 });
 }
 
+/** Bounds on the run, and on the ONNX versions that the caller can take. */
+function parseLimits(value: Fields): Result<JobSpec['limits']> {
+  const { limits = {}, maxOpset = ONNX_VERSIONS.opset, maxMl = ONNX_VERSIONS.ml, maxIr = ONNX_VERSIONS.ir } = value;
+  const isBound = (bound: unknown): bound is number | undefined => bound === undefined || (typeof bound === 'number' && bound > 0);
+  if (!isFields(limits)) return refuse('params_invalid', '"limits" must be an object.');
+  const { memMB, wallS } = limits;
+  if (!isBound(memMB) || !isBound(wallS)) return refuse('params_invalid', '"limits.memMB" and "limits.wallS" must be numbers above 0.');
+  const { opset, ml, ir } = ONNX_VERSIONS;
+  if (!(Number(maxOpset) >= opset && Number(maxMl) >= ml && Number(maxIr) >= ir)) {
+    return refuse('params_invalid', `This trainer writes opset ${opset}, ai.onnx.ml ${ml}, IR ${ir}.`);
+  }
+  return accept({ memMB, wallS });
+}
+
 export function parseJobSpec(value: unknown): Result<JobSpec> {
   if (!isFields(value)) return refuse('params_invalid', 'job.json must hold an object.');
   const unknown = Object.keys(value).find((key) => !KNOWN.has(key));
@@ -110,6 +127,8 @@ export function parseJobSpec(value: unknown): Result<JobSpec> {
   if (!split.ok) return split;
   const data = parseData(value['data']);
   if (!data.ok) return data;
+  const limits = parseLimits(value);
+  if (!limits.ok) return limits;
   return accept({
     jobId: isText(value['jobId']) ? value['jobId'] : '',
     attempt: attempt as number,
@@ -122,6 +141,7 @@ export function parseJobSpec(value: unknown): Result<JobSpec> {
     timeColumn,
     split: split.value,
     seed: seed as number,
+    limits: limits.value,
     data: data.value,
   });
 }

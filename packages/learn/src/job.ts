@@ -8,6 +8,8 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { accept, type ReasonCode, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { encodeBaseline } from '@drover/sketch/baseline';
+import { describeBaseline } from './describe-baseline.ts';
 import { exportModel } from './export/to-onnx.ts';
 import { parseHyperparameters, parseJobSpec } from './job-spec.ts';
 import { describeJob, describeMetadata } from './report.ts';
@@ -18,7 +20,7 @@ import { makeVectors } from './vectors.ts';
 /** The program that runs a job folder as a child process: `DROVER_JOB_DIR=<folder> node <this>`. */
 export const jobMain = new URL('./job-main.ts', import.meta.url);
 
-/** 0 done; 10 bad data; 11 bad parameters; 12 too large; 143 cancelled by SIGTERM; anything else may be tried again. */
+/** 0 done; 10 bad data; 11 bad parameters; 12 too large or too slow for its limits; 143 cancelled by SIGTERM; anything else may be tried again. */
 export type JobExit = 0 | 1 | 10 | 11 | 12 | 143;
 
 /** One line of progress on standard output. */
@@ -33,7 +35,7 @@ const TURN_MS = 50;
 const REPORT_MS = 250;
 
 const exitOf = (code: ReasonCode): JobExit =>
-  code === 'data_too_large' ? 12 : code === 'params_invalid' ? 11 : code === 'training_cancelled' ? 143 : code === 'training_failed' ? 1 : 10;
+  code === 'data_too_large' || code === 'training_timeout' ? 12 : code === 'params_invalid' ? 11 : code === 'training_cancelled' ? 143 : code === 'training_failed' ? 1 : 10;
 
 async function readJson(file: string, fallback: unknown): Promise<Result<unknown>> {
   try {
@@ -66,8 +68,10 @@ async function drive(
   steps: ReturnType<typeof trainOnTable>,
   emit: (line: JobLine) => void,
   cancel: AbortSignal,
+  wallS: number,
 ): Promise<Result<TrainedTable>> {
   let turnAt = performance.now();
+  const endAt = turnAt + wallS * 1000;
   let reportAt = turnAt;
   for (;;) {
     const step = steps.next();
@@ -83,6 +87,7 @@ async function drive(
       turnAt = performance.now();
     }
     if (cancel.aborted) return refuse('training_cancelled', `Stopped after step ${round}.`);
+    if (now > endAt) return refuse('training_timeout', `Stopped after step ${round} and ${wallS} s.`);
   }
 }
 
@@ -103,14 +108,17 @@ async function runSteps(dir: string, emit: (line: JobLine) => void, cancel: Abor
   await nextTurn();
   if (cancel.aborted) return refuse('training_cancelled', 'Stopped before training.');
   emit({ t: 'phase', name: 'train' });
-  const trained = await drive(trainOnTable(table.value, spec.value, hyper.value), emit, cancel);
+  const trained = await drive(trainOnTable(table.value, spec.value, hyper.value), emit, cancel, spec.value.limits.wallS ?? Number.POSITIVE_INFINITY);
   if (!trained.ok) return trained;
   const result = trained.value;
   for (const { name, reason, says } of result.prepared.dropped) emit({ t: 'dropped', name, reason, says });
   emit({ t: 'phase', name: 'write' });
   const model = exportModel(result.model, describeMetadata(result, spec.value, hyper.value, data.value.sha256));
+  const baseline = describeBaseline(result);
+  if (!baseline.ok) return baseline;
   const out = path.join(dir, 'out');
   const json = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
+  await writeFile(path.join(out, 'baseline.json'), encodeBaseline(baseline.value));
   await writeFile(path.join(out, 'vectors.json'), json(makeVectors(result.model, result.test)));
   await writeFile(path.join(out, 'metrics.json'), json(result.metrics));
   await writeFile(path.join(out, 'report.json'), json(describeJob(result, spec.value, table.value.rows)));

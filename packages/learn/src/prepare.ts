@@ -17,7 +17,7 @@ export interface PrepareOptions {
   readonly timeColumn?: string | undefined;
 }
 
-export type DropReason = 'excluded' | 'constant' | 'all_missing' | 'identifier' | 'counter' | 'too_many_values';
+export type DropReason = 'excluded' | 'constant' | 'all_missing' | 'identifier' | 'counter' | 'too_many_values' | 'too_large';
 
 export interface DroppedColumn {
   readonly name: string;
@@ -42,6 +42,11 @@ export interface Prepared {
 /** Above this share of distinct texts a column names rows instead of describing them. */
 const IDENTIFIER_SHARE = 0.5;
 const MAX_TEXT_LEVELS = 1000;
+/** Beyond it neither float32 steps nor the statistics on devices hold a value. */
+const MAX_VALUE = 1e28;
+
+/** Reasons that no wish overrules. */
+const EMPTY: ReadonlySet<DropReason> = new Set(['all_missing', 'constant', 'too_large']);
 
 function judgeNumber(column: NumberColumn): DroppedColumn | undefined {
   const { name, values } = column;
@@ -51,15 +56,18 @@ function judgeNumber(column: NumberColumn): DroppedColumn | undefined {
   let ascending = true;
   let last = Number.NEGATIVE_INFINITY;
   let integers = true;
+  let largest = 0;
   for (const value of values) {
     if (value !== value) continue;
     if (present++ === 0) first = value;
     if (value !== first) constant = false;
     if (value <= last) ascending = false;
+    largest = Math.max(largest, Math.abs(value));
     last = value;
     if (integers && !Number.isInteger(value)) integers = false;
   }
   if (present === 0) return { name, reason: 'all_missing', says: 'It has no value in any row.' };
+  if (largest > MAX_VALUE) return { name, reason: 'too_large', says: `It holds values beyond ${MAX_VALUE}.` };
   if (constant) return { name, reason: 'constant', says: `It is ${first} in every row that has a value.` };
   if (!integers || present < values.length || present < 8) return undefined;
   if (ascending) return { name, reason: 'counter', says: 'It counts up with the rows, as a row number does.' };
@@ -147,7 +155,7 @@ export function prepareTable(table: Table, options: PrepareOptions): Result<Prep
     }
     const verdict = column.kind === 'number' ? judgeNumber(column) : judgeText(column);
     // A column that was asked for by name is kept unless it holds nothing to learn from.
-    if (!verdict || (wanted && verdict.reason !== 'all_missing' && verdict.reason !== 'constant')) return true;
+    if (!verdict || (wanted && !EMPTY.has(verdict.reason))) return true;
     dropped.push(verdict);
     return false;
   });

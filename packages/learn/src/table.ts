@@ -41,6 +41,9 @@ export interface TableOptions {
   readonly limits?: TableLimits | undefined;
 }
 
+/** Characters of a column name: the baseline takes no longer ones. */
+const MAX_NAME = 256;
+
 /** What stands for "no value"; infinities count as missing too, since no statistic can hold them. */
 const MISSING = new Set(['', '?', 'NA', 'N/A', 'NaN', 'nan', 'NAN', 'null', 'NULL', 'inf', '-inf', 'Inf', '-Inf', 'Infinity', '-Infinity']);
 
@@ -73,6 +76,7 @@ function nameColumns(fields: readonly string[], hasHeader: boolean): Result<stri
   const seen = new Set<string>();
   for (const [i, name] of names.entries()) {
     if (name === '') names[i] = `c${i + 1}`;
+    if (name.length > MAX_NAME) return refuse('data_unreadable', `The name of column ${i + 1} is longer than ${MAX_NAME} characters.`);
     if (seen.has(names[i] as string)) return refuse('data_unreadable', `Two columns are named "${names[i]}".`);
     seen.add(names[i] as string);
   }

@@ -12,16 +12,18 @@ import { trainLinear } from './linear/train.ts';
 import { predictRows, scoreDesign, type TrainedModel } from './model.ts';
 import { type Prepared, prepareTable } from './prepare.ts';
 import { type Parts, splitRows } from './split.ts';
-import type { Table } from './table.ts';
+import type { NumberColumn, Table } from './table.ts';
 import { toProbabilities } from './task.ts';
 
 export interface TrainedTable {
   readonly model: TrainedModel;
   readonly prepared: Prepared;
   readonly parts: Parts;
-  /** Raw features of the parts that did not fit the model. */
+  /** Raw features of each part; `validationTarget` is the class index or value there. */
+  readonly fit: FeatureRows;
   readonly validation: FeatureRows;
   readonly test: FeatureRows;
+  readonly validationTarget: Float64Array;
   readonly metrics: { readonly validation: Metrics; readonly test: Metrics };
   /** Confusion on the test rows; empty for regression. */
   readonly confusion: ClassReport['confusion'];
@@ -53,11 +55,12 @@ export function* trainOnTable(
 ): Generator<RoundReport, Result<TrainedTable>, void> {
   const preparing = prepareTable(table, spec);
   if (!preparing.ok) return preparing;
-  const prepared = preparing.value;
-  const { label, numeric, categorical } = prepared;
-  const splitting = splitRows(prepared.rows, prepared.devices?.codes, spec.split, spec.seed);
+  const { label } = preparing.value;
+  const splitting = splitRows(preparing.value.rows, preparing.value.devices?.codes, spec.split, spec.seed);
   if (!splitting.ok) return splitting;
   const parts = splitting.value;
+  const prepared = dropUnfitted(preparing.value, parts.fit);
+  const { numeric, categorical } = prepared;
   const layout = planLayout(numeric, categorical, parts.fit);
   const [fit, validation, test] = [parts.fit, parts.validation, parts.test].map((rows) => takeFeatures(numeric, categorical, rows)) as [
     FeatureRows,
@@ -73,12 +76,13 @@ export function* trainOnTable(
   const weighing = weighClasses(hyper.classWeights, label.classes, target);
   if (!weighing.ok) return weighing;
   const columns = expandFeatures(layout, fit);
-  if (columns.length === 0) return refuse('data_no_features', 'No category of the text columns occurs in the rows to fit.');
+  if (columns.length === 0) return refuse('data_no_features', 'No feature has a value in the rows to fit.');
   const shared = { task: label.task, classes: label.classes.length, classWeights: weighing.value };
   let estimator: TrainedModel['estimator'];
   if (hyper.trees) {
     const needed = measureForest(fit.rows, planBins(columns).counts, hyper.trees.maxLeaves);
-    if (needed > MAX_KERNEL_BYTES) return refuse('data_too_large', `Training needs ${needed} bytes, the limit is ${MAX_KERNEL_BYTES}.`);
+    const most = Math.min(MAX_KERNEL_BYTES, (spec.limits.memMB ?? Number.POSITIVE_INFINITY) * 2 ** 20);
+    if (needed > most) return refuse('data_too_large', `Training needs ${needed} bytes, the limit is ${most}.`);
     estimator = yield* trainTrees({
       ...shared,
       fit: { columns, target },
@@ -106,12 +110,24 @@ export function* trainOnTable(
     model,
     prepared,
     parts,
+    fit,
     validation,
     test,
+    validationTarget,
     metrics: { validation: judge(model, validation, validationTarget, reference).metrics, test: testReport.metrics },
     confusion: testReport.confusion,
     thresholdBy,
   });
+}
+
+/** A number without any value among the fitted rows cannot be learned from, nor given a baseline. */
+function dropUnfitted(prepared: Prepared, fit: Int32Array): Prepared {
+  const [kept, empty] = [true, false].map((wanted) =>
+    prepared.numeric.filter(({ values }) => fit.some((row) => !Number.isNaN(values[row])) === wanted),
+  ) as [NumberColumn[], NumberColumn[]];
+  const says = 'It has no value in the rows to fit.';
+  const dropped = empty.map(({ name }) => ({ name, reason: 'all_missing', says }) as const);
+  return { ...prepared, numeric: kept, dropped: [...prepared.dropped, ...dropped] };
 }
 
 function thresholdOn(estimator: TrainedModel['estimator'], columns: readonly Float32Array[], target: Float64Array): number {

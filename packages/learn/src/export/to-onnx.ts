@@ -23,8 +23,8 @@ import type { LinearModel } from '../linear/model.ts';
 import type { TrainedModel } from '../model.ts';
 import { writeTrees } from './tree-nodes.ts';
 
-/** String Equal came with opset 19. */
-const OPSET = 19;
+/** What the file asks of a runtime at most. String Equal came with opset 19, TreeEnsemble with ai.onnx.ml 5. */
+export const ONNX_VERSIONS = { opset: 19, ml: 5, ir: 10 } as const;
 const FLOAT = 1;
 const INT64 = 7;
 const DOUBLE = 11;
@@ -131,7 +131,7 @@ function describeOutputs(model: TrainedModel): ValueSpec[] {
   ];
 }
 
-/** The bytes of the ONNX file. Opset 19, ai.onnx.ml 5 where used, IR 10 at most. */
+/** The bytes of the ONNX file. */
 export function exportModel(model: TrainedModel, metadata: Readonly<Record<string, string>>): Uint8Array {
   const draft: Draft = { nodes: [], constants: [] };
   const { layout } = model;
@@ -145,7 +145,7 @@ export function exportModel(model: TrainedModel, metadata: Readonly<Record<strin
   if (layout.categorical.length > 0) inputs.push({ name: 'c', dtype: 'string', shape: ['N', layout.categorical.length] });
   return buildModel({
     name: 'drover',
-    opset: OPSET,
+    opset: ONNX_VERSIONS.opset,
     nodes: draft.nodes,
     inputs,
     outputs: describeOutputs(model),
