@@ -13,11 +13,9 @@ const house = path.resolve(import.meta.dirname, '../..');
  * numbers; absent fields are null, so that "absent" and "zero" differ; no reflection, which needs neither `eval` nor
  * the full library on a device.
  */
-const ARGUMENTS = [
-  ...['--target', 'static-module', '--wrap', 'esm', '--dependency', 'protobufjs/minimal.js'],
-  ...['--keep-case', '--force-number', '--null-defaults'],
-  ...['--no-create', '--no-verify', '--no-convert', '--no-delimited', '--no-typeurl', '--no-service'],
-];
+const ARGUMENTS = `--target static-module --wrap esm --dependency protobufjs/minimal.js
+  --keep-case --force-number --null-defaults
+  --no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service`.split(/\s+/);
 
 interface Generated {
   readonly file: string;

@@ -21,39 +21,140 @@ const row = (kind: ReasonKind, means: string, next: string): ReasonRow => ({ kin
 /** The closed table of reason codes: one row a code, grouped by the part that says it. `docs/errors.md` is made from it. */
 export const REASONS = {
   // --- onnx: a model file is not one that may be loaded
-  onnx_malformed: row('integrity', 'The bytes are not a readable ONNX model.', 'Export the model again and check that the file is complete.'),
-  onnx_too_large: row('permanent', 'The ONNX file or one of its parts is larger than the limit.', 'Make the model smaller or raise the limit.'),
-  onnx_external_data: row('permanent', 'The ONNX file keeps tensors outside the file.', 'Save it as one file, without external data.'),
-  onnx_unknown_domain: row('permanent', 'The model uses an operator domain that the runtime does not have.', 'Export with ai.onnx and ai.onnx.ml operators only.'),
-  onnx_unknown_operator: row('permanent', 'The model uses an operator that the runtime does not have.', 'Replace the named operator and export again.'),
-  onnx_unsupported_opset: row('permanent', 'The model asks for an operator set that the runtime does not have.', 'Export for ai.onnx 7 to 26 and ai.onnx.ml 1 to 5.'),
-  onnx_unsupported_ir: row('permanent', 'The model asks for a newer ONNX file format than the runtime reads.', 'Export with IR version 13 or older.'),
-  onnx_size_mismatch: row('integrity', 'A tensor has another number of bytes than its shape and type need.', 'Export the model again.'),
-  onnx_signature_mismatch: row('integrity', 'The inputs or outputs of the model are not those that its manifest states.', 'Register the model again.'),
-  onnx_load_failed: row('permanent', 'The runtime refused to load the model.', 'Read the runtime message and export the model again.'),
+  onnx_malformed: row(
+    'integrity',
+    'The bytes are not a readable ONNX model.',
+    'Export the model again and check that the file is complete.',
+  ),
+  onnx_too_large: row(
+    'permanent',
+    'The ONNX file or one of its parts is larger than the limit.',
+    'Make the model smaller or raise the limit.',
+  ),
+  onnx_external_data: row(
+    'permanent',
+    'The ONNX file keeps tensors outside the file.',
+    'Save it as one file, without external data.',
+  ),
+  onnx_unknown_domain: row(
+    'permanent',
+    'The model uses an operator domain that the runtime does not have.',
+    'Export with ai.onnx and ai.onnx.ml operators only.',
+  ),
+  onnx_unknown_operator: row(
+    'permanent',
+    'The model uses an operator that the runtime does not have.',
+    'Replace the named operator and export again.',
+  ),
+  onnx_unsupported_opset: row(
+    'permanent',
+    'The model asks for an operator set that the runtime does not have.',
+    'Export for ai.onnx 7 to 26 and ai.onnx.ml 1 to 5.',
+  ),
+  onnx_unsupported_ir: row(
+    'permanent',
+    'The model asks for a newer ONNX file format than the runtime reads.',
+    'Export with IR version 13 or older.',
+  ),
+  onnx_unsupported_type: row(
+    'permanent',
+    'An input or output of the model is not a tensor that every runtime can pass.',
+    'Export with tensor inputs and outputs: no ZipMap (zipmap=False), no float16.',
+  ),
+  onnx_size_mismatch: row(
+    'integrity',
+    'A tensor has another number of bytes than its shape and type need.',
+    'Export the model again.',
+  ),
+  onnx_signature_mismatch: row(
+    'integrity',
+    'The inputs or outputs of the model are not those that its manifest states.',
+    'Register the model again.',
+  ),
+  onnx_load_failed: row(
+    'permanent',
+    'The runtime refused to load the model.',
+    'Read the runtime message and export the model again.',
+  ),
   // --- infer: one prediction
-  input_missing: row('permanent', 'A required input or field is missing.', 'Send every field that the model metadata lists.'),
-  input_extra: row('permanent', 'A field is present that the model does not know.', 'Remove the field or check its spelling.'),
-  input_type: row('permanent', 'A value has the wrong type.', 'Send numbers for numeric fields and text for categorical ones.'),
-  input_shape: row('permanent', 'A tensor has another shape than the model takes.', 'Read the shape from the model metadata.'),
-  run_failed: row('internal', 'The runtime failed while it computed the prediction.', 'Look at the agent log; the previous model keeps serving.'),
-  runtime_unavailable: row('permanent', 'No ONNX Runtime can be used on this machine.', 'Install on a supported platform or choose the other runtime.'),
+  input_missing: row(
+    'permanent',
+    'A required input or field is missing.',
+    'Send every field that the model metadata lists.',
+  ),
+  input_extra: row(
+    'permanent',
+    'A field is present that the model does not know.',
+    'Remove the field or check its spelling.',
+  ),
+  input_type: row(
+    'permanent',
+    'A value has the wrong type.',
+    'Send numbers for numeric fields and text for categorical ones.',
+  ),
+  input_shape: row(
+    'permanent',
+    'A tensor has another shape than the model takes.',
+    'Read the shape from the model metadata.',
+  ),
+  run_failed: row(
+    'internal',
+    'The runtime failed while it computed the prediction.',
+    'Look at the agent log; the previous model keeps serving.',
+  ),
+  runtime_unavailable: row(
+    'permanent',
+    'No ONNX Runtime can be used on this machine.',
+    'Install on a supported platform or choose the other runtime.',
+  ),
   // --- learn: data and training
-  data_unreadable: row('permanent', 'The data file cannot be read as delimited text.', 'Check the delimiter, the header line and the encoding.'),
+  data_unreadable: row(
+    'permanent',
+    'The data file cannot be read as delimited text.',
+    'Check the delimiter, the header line and the encoding.',
+  ),
   data_empty: row('permanent', 'There are no rows to train on.', 'Give more data.'),
-  data_column_missing: row('permanent', 'A named column does not exist.', 'Choose one of the columns that the message lists.'),
-  data_one_class: row('permanent', 'The label has only one class in the training rows.', 'Choose another label or more data.'),
-  data_label_invalid: row('permanent', 'The label column holds values that cannot be learned.', 'Clean the label column.'),
+  data_column_missing: row(
+    'permanent',
+    'A named column does not exist.',
+    'Choose one of the columns that the message lists.',
+  ),
+  data_one_class: row(
+    'permanent',
+    'The label has only one class in the training rows.',
+    'Choose another label or more data.',
+  ),
+  data_label_invalid: row(
+    'permanent',
+    'The label column holds values that cannot be learned.',
+    'Clean the label column.',
+  ),
   data_no_features: row('permanent', 'No usable feature column is left.', 'Exclude fewer columns.'),
   data_too_large: row('permanent', 'The data set is larger than the limit.', 'Sample the data or raise the limit.'),
   params_invalid: row('permanent', 'A training parameter is unknown or out of range.', 'Correct the named parameter.'),
   training_failed: row('internal', 'The training process ended without a model.', 'Read the log of the run.'),
   training_cancelled: row('permanent', 'The run was cancelled.', 'Start it again if that was not meant.'),
-  training_timeout: row('permanent', 'The training process took longer than its limit.', 'Raise the limit or train on less data.'),
+  training_timeout: row(
+    'permanent',
+    'The training process took longer than its limit.',
+    'Raise the limit or train on less data.',
+  ),
   // --- sketch: statistics bytes
-  sketch_malformed: row('integrity', 'The statistics bytes cannot be read.', 'Update the agent or the hub; the window is quarantined.'),
-  sketch_version: row('permanent', 'The statistics bytes have a version that this program does not know.', 'Update the older side.'),
-  sketch_baseline_mismatch: row('permanent', 'The statistics were counted on other bin edges.', 'They are kept apart; nothing to do.'),
+  sketch_malformed: row(
+    'integrity',
+    'The statistics bytes cannot be read.',
+    'Update the agent or the hub; the window is quarantined.',
+  ),
+  sketch_version: row(
+    'permanent',
+    'The statistics bytes have a version that this program does not know.',
+    'Update the older side.',
+  ),
+  sketch_baseline_mismatch: row(
+    'permanent',
+    'The statistics were counted on other bin edges.',
+    'They are kept apart; nothing to do.',
+  ),
   baseline_invalid: row('integrity', 'The baseline of the model cannot be used.', 'Register the model again.'),
 } as const satisfies Record<string, ReasonRow>;
 
