@@ -14,8 +14,8 @@ export interface Label {
   readonly task: Task;
   /** Integers ascending, texts in code-unit order; of two texts the rarer comes second, as the positive class. Empty for regression. */
   readonly classes: readonly string[];
-  /** Classes are integers, so that the exported model answers int64 and not text. */
-  readonly integerClasses: boolean;
+  /** Classes are the integers 0..K-1, so that the exported model answers int64 and not text. */
+  readonly indexClasses: boolean;
   /** Class index or value per kept row. */
   readonly target: Float64Array;
 }
@@ -23,6 +23,7 @@ export interface Label {
 /** With more distinct integers than this a numeric label is a quantity. */
 const MAX_INTEGER_CLASSES = 20;
 const MAX_CLASSES = 256;
+const MAX_CLASS_NAME = 256;
 
 type LabelSource =
   | { readonly kind: 'column'; readonly column: Column; readonly order: Int32Array }
@@ -48,7 +49,7 @@ export function buildLabel(source: LabelSource, task: Task | 'auto'): Result<{ l
   const looksClassed = distinct.size === 2 || (integers && distinct.size <= MAX_INTEGER_CLASSES);
   if (task === 'regression' || (task === 'auto' && !looksClassed)) {
     if (distinct.size === 1) return refuse('data_label_invalid', `The label "${column.name}" is ${values[0]} in every row.`);
-    return accept({ label: { task: 'regression', classes: [], integerClasses: false, target: values }, kept: places });
+    return accept({ label: { task: 'regression', classes: [], indexClasses: false, target: values }, kept: places });
   }
   const spelled = Array.from(values, String);
   return finish(classesOf(spelled, column.name, task, integers), places);
@@ -65,6 +66,9 @@ function classesOf(values: readonly string[], name: string, task: Task | 'auto',
     return refuse('data_label_invalid', `The label "${name}" has ${counts.size} classes, the limit is ${MAX_CLASSES}.`);
   }
   if (task === 'binary' && counts.size !== 2) return refuse('data_label_invalid', `The label "${name}" has ${counts.size} classes, not 2.`);
+  if (values.some((value) => value.length > MAX_CLASS_NAME)) {
+    return refuse('data_label_invalid', `A class of "${name}" is longer than ${MAX_CLASS_NAME} characters.`);
+  }
   const numeric = values.every((value) => value !== '' && Number.isFinite(Number(value)));
   const classes = [...counts.keys()].sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
   if (!numeric && classes.length === 2 && (counts.get(classes[1] as string) ?? 0) > (counts.get(classes[0] as string) ?? 0)) {
@@ -74,7 +78,7 @@ function classesOf(values: readonly string[], name: string, task: Task | 'auto',
   return accept({
     task: classes.length === 2 && task !== 'multiclass' ? 'binary' : 'multiclass',
     classes,
-    integerClasses: integers,
+    indexClasses: integers && classes.every((value, k) => value === String(k)),
     target: Float64Array.from(values, (value) => index.get(value) as number),
   });
 }
@@ -95,7 +99,7 @@ function deriveEnd(spec: LabelSpec, devices: Int32Array, task: Task | 'auto'): R
   }
   if (positive === devices.length) return refuse('data_one_class', `Every row is within ${spec.rows} rows of its device's end.`);
   return accept({
-    label: { task: 'binary', classes: ['0', '1'], integerClasses: true, target },
+    label: { task: 'binary', classes: ['0', '1'], indexClasses: true, target },
     kept: Int32Array.from(devices, (_, i) => i),
   });
 }

@@ -10,7 +10,8 @@ export interface TrainedModel {
   readonly layout: FeatureLayout;
   /** Class names in the order of `probabilities`; empty for regression. */
   readonly classes: readonly string[];
-  readonly integerClasses: boolean;
+  /** Classes are the integers 0..K-1: the label is then int64, the index itself, and not text. */
+  readonly indexClasses: boolean;
   /** Binary only: class 1 is answered above this probability (a float32 value). */
   readonly threshold: number | undefined;
 }

@@ -14,13 +14,24 @@ export const TRAINER_VERSION = 1;
 
 export interface FeatureSchema {
   readonly name: string;
-  readonly kind: 'number' | 'category';
+  readonly kind: 'numeric' | 'categorical';
   /** The input tensor and the column in it. */
   readonly input: 'x' | 'c';
   readonly index: number;
   /** Categories with a column of their own; any other text counts as none of them. */
   readonly levels?: readonly string[];
 }
+
+/** Which outputs of the graph answer, in the manifest's words. */
+export type AnswerSchema =
+  | {
+      readonly kind: 'classification';
+      readonly classes: readonly string[];
+      readonly label: 'label';
+      readonly probabilities: 'probabilities';
+      readonly threshold?: number;
+    }
+  | { readonly kind: 'regression'; readonly output: 'y' };
 
 /** What goes in and comes out; the value of `drover.schema`. */
 export interface ModelSchema {
@@ -30,6 +41,7 @@ export interface ModelSchema {
   readonly classes: readonly string[];
   readonly labelType: 'int64' | 'string' | 'float32';
   readonly threshold?: number;
+  readonly answer: AnswerSchema;
 }
 
 export interface JobReport extends ModelSchema {
@@ -51,16 +63,21 @@ export interface JobReport extends ModelSchema {
 }
 
 export function describeSchema(model: TrainedModel): ModelSchema {
-  const { layout, estimator } = model;
+  const { layout, estimator, classes } = model;
+  const threshold = model.threshold === undefined ? {} : { threshold: model.threshold };
   return {
     task: estimator.task,
     features: [
-      ...layout.numeric.map((name, index): FeatureSchema => ({ name, kind: 'number', input: 'x', index })),
-      ...layout.categorical.map(({ name, levels }, index): FeatureSchema => ({ name, kind: 'category', input: 'c', index, levels })),
+      ...layout.numeric.map((name, index): FeatureSchema => ({ name, kind: 'numeric', input: 'x', index })),
+      ...layout.categorical.map(({ name, levels }, index): FeatureSchema => ({ name, kind: 'categorical', input: 'c', index, levels })),
     ],
-    classes: model.classes,
-    labelType: estimator.task === 'regression' ? 'float32' : model.integerClasses ? 'int64' : 'string',
-    ...(model.threshold === undefined ? {} : { threshold: model.threshold }),
+    classes,
+    labelType: estimator.task === 'regression' ? 'float32' : model.indexClasses ? 'int64' : 'string',
+    ...threshold,
+    answer:
+      estimator.task === 'regression'
+        ? { kind: 'regression', output: 'y' }
+        : { kind: 'classification', classes, label: 'label', probabilities: 'probabilities', ...threshold },
   };
 }
 

@@ -93,7 +93,7 @@ export function* trainOnTable(
   } else if (hyper.linear) {
     estimator = yield* trainLinear({ ...shared, fit: { columns, target }, params: hyper.linear });
   } else throw new Error('hyperparameters of no trainer');
-  const draft = { estimator, layout, classes: label.classes, integerClasses: label.integerClasses };
+  const draft = { estimator, layout, classes: label.classes, indexClasses: label.indexClasses };
   let threshold: number | undefined;
   let thresholdBy: TrainedTable['thresholdBy'];
   if (label.task === 'binary') {

@@ -2,25 +2,23 @@
 import { type FeatureRows, toInputs } from './features.ts';
 import { predictRows, type TrainedModel } from './model.ts';
 
-/** Row-major data; NaN is null; int64 as numbers. A value fits when it is within `tolerance` of the expected one. */
-export interface VectorTensor {
-  readonly name: string;
-  readonly type: 'float32' | 'int64' | 'string';
-  readonly shape: readonly number[];
-  readonly data: readonly (number | string | null)[];
-}
-
+/** The document `drover.vectors/1` of a bundle. Row i of `x` and `c` goes in; NaN is null, missing text ''. */
 export interface SelfTestVectors {
   readonly type: 'drover.vectors/1';
-  readonly rows: number;
-  readonly inputs: readonly VectorTensor[];
-  readonly outputs: readonly (VectorTensor & { readonly tolerance: number })[];
+  /** Absolute for probabilities, times max(1, |expected|) for a value. */
+  readonly tolerance: number;
+  readonly x: readonly (readonly (number | null)[])[];
+  readonly c?: readonly (readonly string[])[];
+  /** Probabilities in class order, or the one value, as the trainer itself computes them. */
+  readonly expected: readonly (readonly number[])[];
 }
 
 export const VECTOR_ROWS = 16;
 /** Wider than what export must reach (1e-6): another machine's exp() is no reason to refuse a model. */
 const PROBABILITY_TOLERANCE = 1e-5;
 const VALUE_TOLERANCE = 1e-5;
+/** Characters of a text that a vector may hold. */
+const MAX_TEXT = 256;
 /** A row this near to another label says nothing about the model. */
 const TIE = 1e-3;
 
@@ -41,8 +39,9 @@ function blankSome(features: FeatureRows): FeatureRows {
     features.numeric.forEach((column, j) => {
       if (row === 0 || (row % 3 === 0 && j === row % features.numeric.length)) column[row] = Number.NaN;
     });
-    features.categorical.forEach(({ codes }, j) => {
-      if (row === 0 || (row % 3 === 0 && j === row % features.categorical.length)) codes[row] = -1;
+    features.categorical.forEach(({ codes, levels }, j) => {
+      const tooLong = (levels[codes[row] as number] ?? '').length > MAX_TEXT;
+      if (tooLong || row === 0 || (row % 3 === 0 && j === row % features.categorical.length)) codes[row] = -1;
     });
   }
   return features;
@@ -64,37 +63,24 @@ export function makeVectors(model: TrainedModel, features: FeatureRows): SelfTes
   const classes = model.classes.length;
   const clear = spread.map((_, row) => row).filter((row) => classes === 0 || isClear(probabilities, row, classes, model.threshold));
   const chosen = takeRows(candidates, clear.slice(0, VECTOR_ROWS));
-  const inputs = toInputs(chosen);
+  const { x, c, rows } = toInputs(chosen);
   const answers = predictRows(model, chosen);
-  const { rows } = chosen;
-  const tensors: VectorTensor[] = [];
-  const numbers = (data: ArrayLike<number>): (number | null)[] => Array.from(data, (v) => (Number.isNaN(v) ? null : v));
-  const width = model.layout.numeric.length;
-  if (width > 0) tensors.push({ name: 'x', type: 'float32', shape: [rows, width], data: numbers(inputs.x) });
-  const texts = model.layout.categorical.length;
-  if (texts > 0) tensors.push({ name: 'c', type: 'string', shape: [rows, texts], data: inputs.c });
-  if (classes === 0) {
-    const largest = answers.values.reduce((top, y) => Math.max(top, Math.abs(y)), 0);
-    const data = Array.from(answers.values, Math.fround);
-    const y = { name: 'y', type: 'float32', shape: [rows, 1], data, tolerance: Math.max(largest, 1e-6) * VALUE_TOLERANCE } as const;
-    return { type: 'drover.vectors/1', rows, inputs: tensors, outputs: [y] };
-  }
-  const names = Array.from(answers.chosen, (k) => model.classes[k] as string);
+  const byRow = <T>(data: readonly T[]): T[][] => {
+    const width = rows === 0 ? 0 : data.length / rows;
+    return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width));
+  };
+  const expected = Array.from(classes === 0 ? answers.values : answers.probabilities, Math.fround);
   return {
     type: 'drover.vectors/1',
-    rows,
-    inputs: tensors,
-    outputs: [
-      model.integerClasses
-        ? { name: 'label', type: 'int64', shape: [rows], data: names.map(Number), tolerance: 0 }
-        : { name: 'label', type: 'string', shape: [rows], data: names, tolerance: 0 },
-      {
-        name: 'probabilities',
-        type: 'float32',
-        shape: [rows, classes],
-        data: Array.from(answers.probabilities, Math.fround),
-        tolerance: PROBABILITY_TOLERANCE,
-      },
-    ],
+    tolerance: classes === 0 ? tolerateValues(expected) : PROBABILITY_TOLERANCE,
+    x: byRow(Array.from(x, (value) => (Number.isNaN(value) ? null : value))),
+    ...(model.layout.categorical.length > 0 ? { c: byRow(c) } : {}),
+    expected: byRow(expected),
   };
+}
+
+/** The exactness of a value is 1e-5 of the largest one; the document's tolerance is per row, so the smallest row decides. */
+function tolerateValues(expected: readonly number[]): number {
+  const sizes = expected.map(Math.abs);
+  return Math.min(1, (VALUE_TOLERANCE * Math.max(1, ...sizes)) / Math.max(1, Math.min(...sizes)));
 }

@@ -2,7 +2,7 @@
 // values) out. The same model and metadata give the same bytes.
 //
 //   x float32 [N, numeric] (NaN = missing), c string [N, categorical] ('' = missing); an input without columns is left out
-//   label int64 [N] when every class is an integer, else string [N]; probabilities float32 [N, K] in class order
+//   label int64 [N] when the classes are 0..K-1, else string [N] (also for other integers); probabilities float32 [N, K] in class order
 //   regression: y float32 [N, 1]
 import {
   buildModel,
@@ -89,13 +89,12 @@ function addScores(draft: Draft, model: TrainedModel, design: string): string {
   return 'raw';
 }
 
-/** Class index to the class's own name or integer. */
+/** Class index to the class's own name, or the index as it is. */
 function addLabel(draft: Draft, model: TrainedModel, index: string): void {
-  const keys = { keys_int64s: is(model.classes.keys()) };
-  const values = model.integerClasses
-    ? { values_int64s: is(model.classes.map(Number)), default_int64: i(-1) }
-    : { values_strings: ss(model.classes) };
-  draft.nodes.push(node('LabelEncoder', [index], ['label'], { ...keys, ...values }, ML_DOMAIN));
+  const names = { keys_int64s: is(model.classes.keys()), values_strings: ss(model.classes) };
+  draft.nodes.push(
+    model.indexClasses ? node('Identity', [index], ['label']) : node('LabelEncoder', [index], ['label'], names, ML_DOMAIN),
+  );
 }
 
 function addBinaryHead(draft: Draft, model: TrainedModel, raw: string): void {
@@ -126,7 +125,7 @@ function addMulticlassHead(draft: Draft, model: TrainedModel, raw: string): void
 function describeOutputs(model: TrainedModel): ValueSpec[] {
   if (model.estimator.task === 'regression') return [{ name: 'y', dtype: 'float32', shape: ['N', 1] }];
   return [
-    { name: 'label', dtype: model.integerClasses ? 'int64' : 'string', shape: ['N'] },
+    { name: 'label', dtype: model.indexClasses ? 'int64' : 'string', shape: ['N'] },
     { name: 'probabilities', dtype: 'float32', shape: ['N', model.classes.length] },
   ];
 }
