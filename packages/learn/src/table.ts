@@ -176,9 +176,9 @@ function readTexts(
 }
 
 function decodeText(input: string | Uint8Array): Result<string> {
-  if (typeof input === 'string') return accept(input.startsWith('\uFEFF') ? input.slice(1) : input);
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(input);
+    const decoded = typeof input === 'string' ? input : new TextDecoder('utf-8', { fatal: true }).decode(input);
+    const text = decoded.startsWith('\uFEFF') ? decoded.slice(1) : decoded;
     return text.includes('\0') ? refuse('data_unreadable', 'The file holds zero bytes: it is not text.') : accept(text);
   } catch {
     return refuse('data_unreadable', 'The file is not UTF-8 text.');
