@@ -53,17 +53,26 @@ function chooseDelimiter(lines: readonly string[]): Delimiter {
 }
 
 /** Reads the layout off the first lines. `text` has no BOM. */
-export function detectLayout(text: string, given: { delimiter?: Delimiter | undefined; hasHeader?: boolean | undefined }): TextLayout {
-  const lines = text.slice(0, SAMPLE_CHARACTERS).split(/\r\n|\n|\r/).filter((line) => line.trim() !== '');
+export function detectLayout(
+  text: string,
+  given: { delimiter?: Delimiter | undefined; hasHeader?: boolean | undefined },
+): TextLayout {
+  const lines = text
+    .slice(0, SAMPLE_CHARACTERS)
+    .split(/\r\n|\n|\r/)
+    .filter((line) => line.trim() !== '');
   if (text.length > SAMPLE_CHARACTERS && lines.length > 1) lines.pop();
   const sample = lines.slice(0, SAMPLE_LINES);
   const delimiter = given.delimiter ?? chooseDelimiter(sample);
   const fieldsOf = (line: string): string[] =>
-    (delimiter === 'whitespace' ? line.trim().split(/\s+/) : line.split(delimiter)).map((f) => f.trim().replace(/^"|"$/g, ''));
+    (delimiter === 'whitespace' ? line.trim().split(/\s+/) : line.split(delimiter)).map((f) =>
+      f.trim().replace(/^"|"$/g, ''),
+    );
   const first = sample[0] === undefined ? [] : fieldsOf(sample[0]);
   const hasHeader = given.hasHeader ?? (first.every((f) => !looksNumeric(f)) && first.some((f) => f !== ''));
   const fields = sample.slice(hasHeader ? 1 : 0).flatMap(fieldsOf);
-  const decimalComma = delimiter !== ',' && fields.some((f) => COMMA_NUMBER.test(f)) && !fields.some((f) => /^[+-]?\d+\.\d+$/.test(f));
+  const decimalComma =
+    delimiter !== ',' && fields.some((f) => COMMA_NUMBER.test(f)) && !fields.some((f) => /^[+-]?\d+\.\d+$/.test(f));
   return { delimiter, hasHeader, decimalComma };
 }
 

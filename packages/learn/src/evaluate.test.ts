@@ -37,7 +37,13 @@ describe('metrics', () => {
   it('leave AUC out when one class is absent, and R² when truth never varies', () => {
     expect(evaluateClasses(pairs([0.1, 0.2]), Float64Array.of(0, 0), 2, 0.5).metrics).not.toHaveProperty('auc');
     expect(evaluateValues(Float64Array.of(1, 2), Float64Array.of(5, 5), 5)).not.toHaveProperty('r2');
-    expect(evaluateValues(Float64Array.of(1, 4), Float64Array.of(2, 6), 3)).toEqual({ rows: 2, mae: 1.5, rmse: Math.sqrt(2.5), meanRmse: Math.sqrt(5), r2: 1 - 5 / 8 });
+    expect(evaluateValues(Float64Array.of(1, 4), Float64Array.of(2, 6), 3)).toEqual({
+      rows: 2,
+      mae: 1.5,
+      rmse: Math.sqrt(2.5),
+      meanRmse: Math.sqrt(5),
+      r2: 1 - 5 / 8,
+    });
   });
 
   it('count AUC as the share of pairs in order, ties half', () => {
@@ -46,8 +52,13 @@ describe('metrics', () => {
       fc.property(fc.array(row, { maxLength: 40 }), (rows) => {
         const high = rows.filter(([, k]) => k === 1);
         const low = rows.filter(([, k]) => k === 0);
-        const won = high.flatMap(([a]) => low.map(([b]) => (a > b ? 1 : a === b ? 0.5 : 0)) as number[]).reduce((a, b) => a + b, 0);
-        const auc = measureAuc(Float64Array.from(rows, ([s]) => s), rows.map(([, k]) => k));
+        const won = high
+          .flatMap(([a]) => low.map(([b]) => (a > b ? 1 : a === b ? 0.5 : 0)) as number[])
+          .reduce((a, b) => a + b, 0);
+        const auc = measureAuc(
+          Float64Array.from(rows, ([s]) => s),
+          rows.map(([, k]) => k),
+        );
         if (high.length === 0 || low.length === 0) expect(auc).toBeUndefined();
         else expect(auc).toBeCloseTo(won / (high.length * low.length), 12);
       }),
@@ -70,7 +81,10 @@ describe('the threshold', () => {
           expect(chosen).toBe(0.5);
           return;
         }
-        expect(f1(chosen)).toBeCloseTo(Math.max(...[0, ...score].map((s) => f1(s + 1e-4 - 2e-4 * Number(s === 0)))), 12);
+        expect(f1(chosen)).toBeCloseTo(
+          Math.max(...[0, ...score].map((s) => f1(s + 1e-4 - 2e-4 * Number(s === 0)))),
+          12,
+        );
         expect(score.every((s) => Math.abs(s - chosen) > 1e-7)).toBe(true);
       }),
     );

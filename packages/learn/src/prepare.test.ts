@@ -18,7 +18,17 @@ function prepare(table: Table, options: PrepareOptions): Prepared {
 
 const machines = parse(
   `row,serial,type,fixed,empty,t,temp,rpm,fail\n${Array.from({ length: 40 }, (_, i) =>
-    [i + 1, `S${i}`, i % 2 ? 'L' : 'M', 5, '', 100 - i, 290 + (i % 7), ((i * 7919) % 1000) + 0.5, i % 4 === 0 ? 1 : 0].join(','),
+    [
+      i + 1,
+      `S${i}`,
+      i % 2 ? 'L' : 'M',
+      5,
+      '',
+      100 - i,
+      290 + (i % 7),
+      ((i * 7919) % 1000) + 0.5,
+      i % 4 === 0 ? 1 : 0,
+    ].join(','),
   ).join('\n')}\n`,
 );
 
@@ -50,7 +60,9 @@ describe('choosing columns', () => {
   });
 
   it('derives "fails within N rows" from where each device ends', () => {
-    const prepared = prepare(parse('unit,x\n7,1\n7,2\n8,3\n7,4\n8,5\n8,6\n9,7\n'), { label: { kind: 'endsWithin', rows: 2, deviceColumn: 'unit' } });
+    const prepared = prepare(parse('unit,x\n7,1\n7,2\n8,3\n7,4\n8,5\n8,6\n9,7\n'), {
+      label: { kind: 'endsWithin', rows: 2, deviceColumn: 'unit' },
+    });
     expect(Array.from(prepared.label.target)).toEqual([0, 1, 0, 1, 1, 1, 1]);
     expect(prepared.devices?.names).toEqual(['7', '8', '9']);
     expect(prepared.numeric.map(({ name }) => name)).toEqual(['x']);
@@ -66,7 +78,12 @@ describe('choosing columns', () => {
     ['y\n0.5\n1\n0.5\n', 'binary', ['0.5', '1']],
   ])('infers the task of %j', (text, task, classes) => {
     const lines = text.trim().split('\n');
-    const table = parse(`${lines[0]},x\n${lines.slice(1).map((line, i) => `${line},${i % 2}.5`).join('\n')}\n`);
+    const table = parse(
+      `${lines[0]},x\n${lines
+        .slice(1)
+        .map((line, i) => `${line},${i % 2}.5`)
+        .join('\n')}\n`,
+    );
     expect(prepare(table, { label: 'y' }).label).toMatchObject({ task, classes });
   });
 
@@ -121,7 +138,13 @@ describe('splitting', () => {
   });
 
   it('refuses shares that leave nothing to fit, and devices that are not there', () => {
-    expect(splitRows(100, undefined, { ...byTime, testShare: 0.8 }, 1)).toMatchObject({ ok: false, code: 'params_invalid' });
-    expect(splitRows(100, undefined, { ...byTime, by: 'device' }, 1)).toMatchObject({ ok: false, code: 'params_invalid' });
+    expect(splitRows(100, undefined, { ...byTime, testShare: 0.8 }, 1)).toMatchObject({
+      ok: false,
+      code: 'params_invalid',
+    });
+    expect(splitRows(100, undefined, { ...byTime, by: 'device' }, 1)).toMatchObject({
+      ok: false,
+      code: 'params_invalid',
+    });
   });
 });

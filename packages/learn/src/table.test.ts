@@ -21,8 +21,13 @@ const spell = (table: Table): Record<string, (number | string | null)[]> =>
 
 describe('tables', () => {
   it('reads names with blanks and brackets, quotes, a BOM, CRLF and missing values', () => {
-    const text = '\uFEFFAir temperature [K],"Name, full",Torque\r\n298.1,"a ""b""\r\nc",?\r\nNaN,NA,-1.5e-3\r\n,null,7\r\n';
-    const expected = { 'Air temperature [K]': [298.1, null, null], 'Name, full': ['a "b"\r\nc', null, null], Torque: [null, -0.0015, 7] };
+    const text =
+      '\uFEFFAir temperature [K],"Name, full",Torque\r\n298.1,"a ""b""\r\nc",?\r\nNaN,NA,-1.5e-3\r\n,null,7\r\n';
+    const expected = {
+      'Air temperature [K]': [298.1, null, null],
+      'Name, full': ['a "b"\r\nc', null, null],
+      Torque: [null, -0.0015, 7],
+    };
     expect(spell(parse(text))).toEqual(expected);
     expect(spell(parse(new TextEncoder().encode(text)))).toEqual(expected);
   });
@@ -84,25 +89,52 @@ describe('tables', () => {
   });
 
   it('never throws, whatever the text or bytes', () => {
-    const pieces = fc.constantFrom('a', '1', ',', ';', '\n', '\r\n', '"', ' ', '\t', 'NaN', '-', '.5', '\uFEFF', '\0', 'é');
-    fc.assert(fc.property(fc.array(pieces, { maxLength: 60 }), (parts) => {
-      const text = parts.join('');
-      const parsed = parseTable(text);
-      if (parsed.ok) for (const column of parsed.value.columns) {
-        expect(column.kind === 'number' ? column.values.length : column.codes.length).toBe(parsed.value.rows);
-      }
-    }), { numRuns: 500 });
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
-      parseTable(bytes);
-    }));
+    const pieces = fc.constantFrom(
+      'a',
+      '1',
+      ',',
+      ';',
+      '\n',
+      '\r\n',
+      '"',
+      ' ',
+      '\t',
+      'NaN',
+      '-',
+      '.5',
+      '\uFEFF',
+      '\0',
+      'é',
+    );
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 60 }), (parts) => {
+        const text = parts.join('');
+        const parsed = parseTable(text);
+        if (parsed.ok)
+          for (const column of parsed.value.columns) {
+            expect(column.kind === 'number' ? column.values.length : column.codes.length).toBe(parsed.value.rows);
+          }
+      }),
+      { numRuns: 500 },
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
+        parseTable(bytes);
+      }),
+    );
   });
 
   it('gives back the numbers that were written', () => {
     const cell = fc.double({ noDefaultInfinity: true });
-    fc.assert(fc.property(fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 30 }), (rows) => {
-      const table = parse(`p,q\n${rows.map((row) => row.map((v) => (Number.isNaN(v) ? '' : String(v))).join(',')).join('\n')}\n`, { delimiter: ',' });
-      const [p] = table.columns;
-      expect(p?.kind === 'number' ? Array.from(p.values) : []).toEqual(rows.map(([v]) => v + 0));
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 30 }), (rows) => {
+        const table = parse(
+          `p,q\n${rows.map((row) => row.map((v) => (Number.isNaN(v) ? '' : String(v))).join(',')).join('\n')}\n`,
+          { delimiter: ',' },
+        );
+        const [p] = table.columns;
+        expect(p?.kind === 'number' ? Array.from(p.values) : []).toEqual(rows.map(([v]) => v + 0));
+      }),
+    );
   });
 });
