@@ -1,0 +1,75 @@
+// Owns the HTTP schemas about devices: joining, listing, what one runs. Never knows fastify.
+import Type, { type Static } from 'typebox';
+import { Count, DeviceId, EnvelopeJson, Hex64, Id, Instant, Labels, Name } from './common.ts';
+
+/** `id` absent: the hub makes one. `rejoin`: give an existing device a new secret and end its session. */
+export const JoinRequest = Type.Object({
+  id: Type.Optional(DeviceId),
+  labels: Type.Optional(Labels),
+  rejoin: Type.Optional(Type.Boolean({ default: false })),
+});
+export type JoinRequest = Static<typeof JoinRequest>;
+
+export const JoinResponse = Type.Object({
+  device: DeviceId,
+  /** Shown once; the hub keeps only its hash. */
+  secret: Type.String(),
+  mqttUrl: Type.String(),
+  hubId: Id,
+  root: EnvelopeJson,
+});
+export type JoinResponse = Static<typeof JoinResponse>;
+
+export const ModelRef = Type.Object({ manifest: Hex64, model: Type.Optional(Name), version: Type.Optional(Count) });
+
+export const SlotView = Type.Object({
+  slot: Name,
+  running: Type.Union([ModelRef, Type.Null()]),
+  previous: Type.Union([ModelRef, Type.Null()]),
+  desired: Type.Union([ModelRef, Type.Null()]),
+  inSync: Type.Boolean({ description: 'The reported running digest equals the desired one' }),
+  deployment: Type.Union([
+    Type.Object({
+      deploymentId: Id,
+      state: Type.String(),
+      code: Type.Optional(Type.String()),
+      detail: Type.Optional(Type.String()),
+      enteredAt: Instant,
+    }),
+    Type.Null(),
+  ]),
+});
+export type SlotView = Static<typeof SlotView>;
+
+/** `presence`: what the broker knows. `never` connected, `online`, `offline` (its session ended or went silent). */
+export const Device = Type.Object({
+  id: DeviceId,
+  labels: Labels,
+  presence: Type.Union([Type.Literal('never'), Type.Literal('online'), Type.Literal('offline')]),
+  lastSeenAt: Type.Union([Instant, Type.Null()]),
+  joinedAt: Instant,
+  agentVersion: Type.Union([Type.String(), Type.Null()]),
+  runtime: Type.Union([Type.String(), Type.Null()]),
+  generation: Count,
+  reportedGeneration: Count,
+  slots: Type.Array(SlotView),
+});
+export type Device = Static<typeof Device>;
+
+export const DeviceDetail = Type.Object({
+  ...Device.properties,
+  health: Type.Union([
+    Type.Object({
+      rssBytes: Count, cpuRatio: Type.Number(), diskFreeBytes: Count, uptimeMs: Count,
+      outboxEntries: Count, outboxBytes: Count, outboxDropped: Count,
+    }),
+    Type.Null(),
+  ]), // biome-ignore format: numbers
+  uplink: Type.Object({
+    outboxId: Type.Union([Id, Type.Null()]),
+    lastSeq: Count,
+    lostEntries: Count,
+    quarantined: Count,
+  }),
+});
+export type DeviceDetail = Static<typeof DeviceDetail>;

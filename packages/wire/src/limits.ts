@@ -1,0 +1,32 @@
+// Owns every size limit of the wire, in bytes or counts. Never enforces them: readers and the byte guard do.
+
+/** MQTT packet limits: before authentication and after (DESIGN.md §5). */
+export const CONNECT_BYTES = 4 * 1024;
+export const PUBLISH_BYTES = 512 * 1024;
+
+/** Largest payload by message kind. */
+export const PAYLOAD_BYTES = {
+  hello: 64 * 1024,
+  state: 64 * 1024,
+  up: 256 * 1024,
+  gone: 1024,
+  req: 1024,
+  desired: 384 * 1024,
+  ack: 64 * 1024,
+  cmd: 64 * 1024,
+  beat: 1024,
+} as const;
+
+/** An artifact travels in chunks of this many bytes; the last one may be shorter. */
+export const CHUNK_BYTES = 256 * 1024;
+/** Chunks that one `req` may ask for. */
+export const CHUNKS_PER_REQ = 16;
+
+/** One encoded outbox entry. */
+export const ENTRY_BYTES = 64 * 1024;
+export const ENTRIES_PER_UP = 1024;
+export const SLOTS_PER_DEVICE = 16;
+export const TEXT_CHARS = 1024;
+export const LABELS_PER_CMD = 256;
+export const SIGNATURES = 8;
+export const SIGNED_PAYLOAD_BYTES = 128 * 1024;
