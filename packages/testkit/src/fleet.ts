@@ -137,8 +137,9 @@ export async function runAgent(
   data: string,
   more: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  nodeArgs: readonly string[] = [],
 ): Promise<AgentProgram> {
-  const program = start(ENTRY.agent, ['run', '--data', data, '--http', '127.0.0.1:0', ...more], env);
+  const program = start(ENTRY.agent, ['run', '--data', data, '--http', '127.0.0.1:0', ...more], env, nodeArgs);
   const ready = await waitForReady<{ pid: number; httpUrl: string }>(program, path.join(data, 'run/agent.json'));
   return Object.assign(program, { data, httpUrl: ready.httpUrl });
 }
