@@ -198,3 +198,5 @@ export async function bench(): Promise<{ title: string; rows: BenchRow[] }> {
   const note = absent ? ' (scikit-learn is absent: install python3-sklearn for the reference)' : '';
   return { title: `Tree trainer, ${FIT} rows x ${FEATURES} columns, ${ROUNDS} rounds, one thread${note}`, rows };
 }
+
+if (import.meta.main) console.table((await bench()).rows);
