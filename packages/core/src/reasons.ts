@@ -19,6 +19,7 @@ interface ReasonRow {
 const row = (kind: ReasonKind, means: string, next: string): ReasonRow => ({ kind, means, next });
 
 /** The closed table of reason codes: one row a code, grouped by the part that says it. `docs/errors.md` is made from it. */
+// biome-ignore format: one row a line, so that two people who add rows do not meet and a reader can scan it
 export const REASONS = {
   // --- onnx: a model file is not one that may be loaded
   onnx_malformed: row('integrity', 'The bytes are not a readable ONNX model.', 'Export the model again and check that the file is complete.'),
@@ -29,6 +30,7 @@ export const REASONS = {
   onnx_unsupported_opset: row('permanent', 'The model asks for an operator set that the runtime does not have.', 'Export for ai.onnx 7 to 26 and ai.onnx.ml 1 to 5.'),
   onnx_unsupported_ir: row('permanent', 'The model asks for a newer ONNX file format than the runtime reads.', 'Export with IR version 13 or older.'),
   onnx_size_mismatch: row('integrity', 'A tensor has another number of bytes than its shape and type need.', 'Export the model again.'),
+  onnx_unsupported_type: row('permanent', 'An input or output of the model is not a tensor that every runtime can pass.', 'Export with tensor inputs and outputs: no ZipMap (zipmap=False), no float16.'),
   onnx_signature_mismatch: row('integrity', 'The inputs or outputs of the model are not those that its manifest states.', 'Register the model again.'),
   onnx_load_failed: row('permanent', 'The runtime refused to load the model.', 'Read the runtime message and export the model again.'),
   // --- infer: one prediction
@@ -97,6 +99,8 @@ export const REASONS = {
   wire_field_invalid: row('permanent', 'A field of the message is missing or out of range.', 'Update the older side.'),
   wire_unknown_kind: row('permanent', 'An entry is of a kind that this program does not know.', 'Update the hub; the entry is kept in quarantine.'),
   topic_invalid: row('integrity', 'The topic is not one of ours.', 'Use the topics of docs/wire.md.'),
+  // --- sim: the generator of a machine fleet
+  simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),
 } as const satisfies Record<string, ReasonRow>;
 
 export type ReasonCode = keyof typeof REASONS;
