@@ -19,256 +19,88 @@ interface ReasonRow {
 const row = (kind: ReasonKind, means: string, next: string): ReasonRow => ({ kind, means, next });
 
 /** The closed table of reason codes: one row a code, grouped by the part that says it. `docs/errors.md` is made from it. */
+// biome-ignore format: one row a line, so that two people who add rows do not meet and a reader can scan it
 export const REASONS = {
   // --- onnx: a model file is not one that may be loaded
-  onnx_malformed: row(
-    'integrity',
-    'The bytes are not a readable ONNX model.',
-    'Export the model again and check that the file is complete.',
-  ),
-  onnx_too_large: row(
-    'permanent',
-    'The ONNX file or one of its parts is larger than the limit.',
-    'Make the model smaller or raise the limit.',
-  ),
-  onnx_external_data: row(
-    'permanent',
-    'The ONNX file keeps tensors outside the file.',
-    'Save it as one file, without external data.',
-  ),
-  onnx_unknown_domain: row(
-    'permanent',
-    'The model uses an operator domain that the runtime does not have.',
-    'Export with ai.onnx and ai.onnx.ml operators only.',
-  ),
-  onnx_unknown_operator: row(
-    'permanent',
-    'The model uses an operator that the runtime does not have.',
-    'Replace the named operator and export again.',
-  ),
-  onnx_unsupported_opset: row(
-    'permanent',
-    'The model asks for an operator set that the runtime does not have.',
-    'Export for ai.onnx 7 to 26 and ai.onnx.ml 1 to 5.',
-  ),
-  onnx_unsupported_ir: row(
-    'permanent',
-    'The model asks for a newer ONNX file format than the runtime reads.',
-    'Export with IR version 13 or older.',
-  ),
-  onnx_size_mismatch: row(
-    'integrity',
-    'A tensor has another number of bytes than its shape and type need.',
-    'Export the model again.',
-  ),
-  onnx_signature_mismatch: row(
-    'integrity',
-    'The inputs or outputs of the model are not those that its manifest states.',
-    'Register the model again.',
-  ),
-  onnx_load_failed: row(
-    'permanent',
-    'The runtime refused to load the model.',
-    'Read the runtime message and export the model again.',
-  ),
+  onnx_malformed: row('integrity', 'The bytes are not a readable ONNX model.', 'Export the model again and check that the file is complete.'),
+  onnx_too_large: row('permanent', 'The ONNX file or one of its parts is larger than the limit.', 'Make the model smaller or raise the limit.'),
+  onnx_external_data: row('permanent', 'The ONNX file keeps tensors outside the file.', 'Save it as one file, without external data.'),
+  onnx_unknown_domain: row('permanent', 'The model uses an operator domain that the runtime does not have.', 'Export with ai.onnx and ai.onnx.ml operators only.'),
+  onnx_unknown_operator: row('permanent', 'The model uses an operator that the runtime does not have.', 'Replace the named operator and export again.'),
+  onnx_unsupported_opset: row('permanent', 'The model asks for an operator set that the runtime does not have.', 'Export for ai.onnx 7 to 26 and ai.onnx.ml 1 to 5.'),
+  onnx_unsupported_ir: row('permanent', 'The model asks for a newer ONNX file format than the runtime reads.', 'Export with IR version 13 or older.'),
+  onnx_size_mismatch: row('integrity', 'A tensor has another number of bytes than its shape and type need.', 'Export the model again.'),
+  onnx_unsupported_type: row('permanent', 'An input or output of the model is not a tensor that every runtime can pass.', 'Export with tensor inputs and outputs: no ZipMap (zipmap=False), no float16.'),
+  onnx_signature_mismatch: row('integrity', 'The inputs or outputs of the model are not those that its manifest states.', 'Register the model again.'),
+  onnx_load_failed: row('permanent', 'The runtime refused to load the model.', 'Read the runtime message and export the model again.'),
   // --- infer: one prediction
-  input_missing: row(
-    'permanent',
-    'A required input or field is missing.',
-    'Send every field that the model metadata lists.',
-  ),
-  input_extra: row(
-    'permanent',
-    'A field is present that the model does not know.',
-    'Remove the field or check its spelling.',
-  ),
-  input_type: row(
-    'permanent',
-    'A value has the wrong type.',
-    'Send numbers for numeric fields and text for categorical ones.',
-  ),
-  input_shape: row(
-    'permanent',
-    'A tensor has another shape than the model takes.',
-    'Read the shape from the model metadata.',
-  ),
-  run_failed: row(
-    'internal',
-    'The runtime failed while it computed the prediction.',
-    'Look at the agent log; the previous model keeps serving.',
-  ),
-  runtime_unavailable: row(
-    'permanent',
-    'No ONNX Runtime can be used on this machine.',
-    'Install on a supported platform or choose the other runtime.',
-  ),
+  input_missing: row('permanent', 'A required input or field is missing.', 'Send every field that the model metadata lists.'),
+  input_extra: row('permanent', 'A field is present that the model does not know.', 'Remove the field or check its spelling.'),
+  input_type: row('permanent', 'A value has the wrong type.', 'Send numbers for numeric fields and text for categorical ones.'),
+  input_shape: row('permanent', 'A tensor has another shape than the model takes.', 'Read the shape from the model metadata.'),
+  run_failed: row('internal', 'The runtime failed while it computed the prediction.', 'Look at the agent log; the previous model keeps serving.'),
+  runtime_unavailable: row('permanent', 'No ONNX Runtime can be used on this machine.', 'Install on a supported platform or choose the other runtime.'),
   // --- learn: data and training
-  data_unreadable: row(
-    'permanent',
-    'The data file cannot be read as delimited text.',
-    'Check the delimiter, the header line and the encoding.',
-  ),
+  data_unreadable: row('permanent', 'The data file cannot be read as delimited text.', 'Check the delimiter, the header line and the encoding.'),
   data_empty: row('permanent', 'There are no rows to train on.', 'Give more data.'),
-  data_column_missing: row(
-    'permanent',
-    'A named column does not exist.',
-    'Choose one of the columns that the message lists.',
-  ),
-  data_one_class: row(
-    'permanent',
-    'The label has only one class in the training rows.',
-    'Choose another label or more data.',
-  ),
-  data_label_invalid: row(
-    'permanent',
-    'The label column holds values that cannot be learned.',
-    'Clean the label column.',
-  ),
+  data_column_missing: row('permanent', 'A named column does not exist.', 'Choose one of the columns that the message lists.'),
+  data_one_class: row('permanent', 'The label has only one class in the training rows.', 'Choose another label or more data.'),
+  data_label_invalid: row('permanent', 'The label column holds values that cannot be learned.', 'Clean the label column.'),
   data_no_features: row('permanent', 'No usable feature column is left.', 'Exclude fewer columns.'),
   data_too_large: row('permanent', 'The data set is larger than the limit.', 'Sample the data or raise the limit.'),
   params_invalid: row('permanent', 'A training parameter is unknown or out of range.', 'Correct the named parameter.'),
   training_failed: row('internal', 'The training process ended without a model.', 'Read the log of the run.'),
   training_cancelled: row('permanent', 'The run was cancelled.', 'Start it again if that was not meant.'),
-  training_timeout: row(
-    'permanent',
-    'The training process took longer than its limit.',
-    'Raise the limit or train on less data.',
-  ),
+  training_timeout: row('permanent', 'The training process took longer than its limit.', 'Raise the limit or train on less data.'),
   // --- sketch: statistics bytes
-  sketch_malformed: row(
-    'integrity',
-    'The statistics bytes cannot be read.',
-    'Update the agent or the hub; the window is quarantined.',
-  ),
-  sketch_version: row(
-    'permanent',
-    'The statistics bytes have a version that this program does not know.',
-    'Update the older side.',
-  ),
-  sketch_baseline_mismatch: row(
-    'permanent',
-    'The statistics were counted on other bin edges.',
-    'They are kept apart; nothing to do.',
-  ),
+  sketch_malformed: row('integrity', 'The statistics bytes cannot be read.', 'Update the agent or the hub; the window is quarantined.'),
+  sketch_version: row('permanent', 'The statistics bytes have a version that this program does not know.', 'Update the older side.'),
+  sketch_baseline_mismatch: row('permanent', 'The statistics were counted on other bin edges.', 'They are kept apart; nothing to do.'),
   baseline_invalid: row('integrity', 'The baseline of the model cannot be used.', 'Register the model again.'),
   // --- core: names and documents
-  device_id_invalid: row(
-    'permanent',
-    'The device id is not allowed.',
-    'Choose lower-case letters, digits, "-" and "_", at most 63.',
-  ),
-  name_invalid: row(
-    'permanent',
-    'The name is not allowed.',
-    'Choose lower-case letters, digits, ".", "-" and "_", at most 63.',
-  ),
+  device_id_invalid: row('permanent', 'The device id is not allowed.', 'Choose lower-case letters, digits, "-" and "_", at most 63.'),
+  name_invalid: row('permanent', 'The name is not allowed.', 'Choose lower-case letters, digits, ".", "-" and "_", at most 63.'),
   digest_invalid: row('permanent', 'The digest cannot be read.', 'Give 64 hex characters, with or without "sha256:".'),
   query_invalid: row('permanent', 'The label query cannot be read.', 'Correct it at the place that the message names.'),
   // --- desired: what a device should run
-  desired_other_device: row(
-    'integrity',
-    'The desired document is for another device.',
-    'Nothing changes; look for a replay.',
-  ),
-  desired_stale: row(
-    'permanent',
-    'The desired document is older than the one held.',
-    'Nothing to do; the hub sends a newer one.',
-  ),
-  desired_conflict: row(
-    'integrity',
-    'Two desired documents carry the same generation.',
-    'Look for a hub that was restored or copied.',
-  ),
+  desired_other_device: row('integrity', 'The desired document is for another device.', 'Nothing changes; look for a replay.'),
+  desired_stale: row('permanent', 'The desired document is older than the one held.', 'Nothing to do; the hub sends a newer one.'),
+  desired_conflict: row('integrity', 'Two desired documents carry the same generation.', 'Look for a hub that was restored or copied.'),
   // --- trust: signed documents
-  signature_missing: row(
-    'integrity',
-    'No signature by a key that may sign this was found.',
-    'Sign with the key that the root names, or join again.',
-  ),
-  signature_invalid: row(
-    'integrity',
-    'A signature does not match its document.',
-    'Fetch the document again; if it stays, look for tampering.',
-  ),
+  signature_missing: row('integrity', 'No signature by a key that may sign this was found.', 'Sign with the key that the root names, or join again.'),
+  signature_invalid: row('integrity', 'A signature does not match its document.', 'Fetch the document again; if it stays, look for tampering.'),
   envelope_malformed: row('integrity', 'The signed envelope cannot be read.', 'Fetch it again.'),
-  payload_type_mismatch: row(
-    'integrity',
-    'The signed document is of another kind than expected.',
-    'Fetch the right document.',
-  ),
-  manifest_invalid: row(
-    'integrity',
-    'The manifest is signed but its content is not acceptable.',
-    'Register the version again.',
-  ),
-  document_invalid: row(
-    'integrity',
-    'The document is signed but its content is not acceptable.',
-    'Update the older side.',
-  ),
+  payload_type_mismatch: row('integrity', 'The signed document is of another kind than expected.', 'Fetch the right document.'),
+  manifest_invalid: row('integrity', 'The manifest is signed but its content is not acceptable.', 'Register the version again.'),
+  document_invalid: row('integrity', 'The document is signed but its content is not acceptable.', 'Update the older side.'),
   root_invalid: row('integrity', 'The trusted root cannot be used.', 'Join the device again.'),
   key_invalid: row('permanent', 'The key file cannot be used.', 'Check the path, the mode (0600) and the format.'),
   // --- delivery: artifacts
-  artifact_digest_mismatch: row(
-    'integrity',
-    'The bytes do not have the digest that was signed.',
-    'They are thrown away and fetched again.',
-  ),
-  artifact_size_mismatch: row(
-    'integrity',
-    'The bytes do not have the size that was signed.',
-    'They are thrown away and fetched again.',
-  ),
+  artifact_digest_mismatch: row('integrity', 'The bytes do not have the digest that was signed.', 'They are thrown away and fetched again.'),
+  artifact_size_mismatch: row('integrity', 'The bytes do not have the size that was signed.', 'They are thrown away and fetched again.'),
   artifact_unknown: row('permanent', 'The hub does not hold these bytes.', 'Register the version again.'),
-  artifact_not_entitled: row(
-    'permanent',
-    'The device asked for bytes that its desired document does not name.',
-    'Nothing to do; deploy the version to the device first.',
-  ),
+  artifact_not_entitled: row('permanent', 'The device asked for bytes that its desired document does not name.', 'Nothing to do; deploy the version to the device first.'),
   artifact_timeout: row('transient', 'The download made no progress in time.', 'It is tried again by itself.'),
   disk_full: row('transient', 'There is no room left on the disk.', 'Free some space; it is tried again by itself.'),
   // --- deployment: on the device
-  self_test_failed: row(
-    'permanent',
-    'The model does not give the answers that its bundle promises on this device.',
-    'The previous model keeps serving; look at the vectors.',
-  ),
+  self_test_failed: row('permanent', 'The model does not give the answers that its bundle promises on this device.', 'The previous model keeps serving; look at the vectors.'),
   load_failed: row('permanent', 'The model could not be loaded.', 'The previous model keeps serving; read the detail.'),
-  activation_crashed: row(
-    'permanent',
-    'The agent crashed repeatedly after it switched to this model.',
-    'The previous model serves again; test the version on one device.',
-  ),
+  activation_crashed: row('permanent', 'The agent crashed repeatedly after it switched to this model.', 'The previous model serves again; test the version on one device.'),
   previous_missing: row('internal', 'There is no previous model to go back to.', 'Deploy a version that works.'),
   retries_exhausted: row('permanent', 'The download failed too often.', 'Look at the link, then deploy again.'),
   desired_expired: row('permanent', 'The desired document expired before it was carried out.', 'Deploy again.'),
-  slot_not_allowed: row(
-    'permanent',
-    'The device configuration does not allow this slot.',
-    'Allow the slot on the device or deploy to another.',
-  ),
+  slot_not_allowed: row('permanent', 'The device configuration does not allow this slot.', 'Allow the slot on the device or deploy to another.'),
   slot_empty: row('permanent', 'No model serves in this slot.', 'Deploy a model to the slot.'),
   // --- wire: messages
-  wire_malformed: row(
-    'integrity',
-    'The message cannot be decoded.',
-    'Update the older side; the message is dropped and counted.',
-  ),
+  wire_malformed: row('integrity', 'The message cannot be decoded.', 'Update the older side; the message is dropped and counted.'),
   wire_too_large: row('permanent', 'The message is larger than its kind allows.', 'Send less in one message.'),
-  wire_schema: row(
-    'permanent',
-    'The message has a schema version that this program does not know.',
-    'Update the older side.',
-  ),
+  wire_schema: row('permanent', 'The message has a schema version that this program does not know.', 'Update the older side.'),
   wire_kind_mismatch: row('integrity', 'The message is of another kind than its topic says.', 'Update the older side.'),
   wire_field_invalid: row('permanent', 'A field of the message is missing or out of range.', 'Update the older side.'),
-  wire_unknown_kind: row(
-    'permanent',
-    'An entry is of a kind that this program does not know.',
-    'Update the hub; the entry is kept in quarantine.',
-  ),
+  wire_unknown_kind: row('permanent', 'An entry is of a kind that this program does not know.', 'Update the hub; the entry is kept in quarantine.'),
   topic_invalid: row('integrity', 'The topic is not one of ours.', 'Use the topics of docs/wire.md.'),
+  // --- sim: the generator of a machine fleet
+  simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),
 } as const satisfies Record<string, ReasonRow>;
 
 export type ReasonCode = keyof typeof REASONS;
