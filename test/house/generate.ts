@@ -9,13 +9,15 @@ import path from 'node:path';
 const house = path.resolve(import.meta.dirname, '../..');
 
 /**
- * The one set of arguments for generated code. Field names stay as the .proto writes them; 64-bit integers are
- * numbers; absent fields are null, so that "absent" and "zero" differ; no reflection, which needs neither `eval` nor
+ * The one set of arguments for generated code. 64-bit integers are numbers; absent fields are null, so that "absent" and "zero" differ; no reflection, which needs neither `eval` nor
  * the full library on a device.
  */
 const ARGUMENTS = `--target static-module --wrap esm --dependency protobufjs/minimal.js
-  --keep-case --force-number --null-defaults
+  --force-number --null-defaults
   --no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service`.split(/\s+/);
+
+/** Packages whose fields keep the names of the .proto, because a published format gives them; ours become camelCase. */
+const KEEPS_CASE = new Set(['onnx']);
 
 interface Generated {
   readonly file: string;
@@ -54,7 +56,17 @@ function generate(proto: string, scratch: string): Generated[] {
     const owner = path.basename(path.resolve(proto, '../..'));
     execFileSync(
       process.execPath,
-      [findPbjs(), ...ARGUMENTS, '--root', `drover-${owner}-${name}`, '--path', path.dirname(proto), ...more, proto],
+      [
+        findPbjs(),
+        ...ARGUMENTS,
+        ...(KEEPS_CASE.has(owner) ? ['--keep-case'] : []),
+        '--root',
+        `drover-${owner}-${name}`,
+        '--path',
+        path.dirname(proto),
+        ...more,
+        proto,
+      ],
       { stdio: ['ignore', 'inherit', 'inherit'] },
     );
   };

@@ -30,8 +30,8 @@ const sessionOptions = ({ threads = 1 }: LoadOptions): InferenceSession.SessionO
   executionProviders: ['cpu'],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
-  // Error: what the runtime warns of (unused initializers, shapes) is no news to the operator of a device.
-  logSeverityLevel: 3,
+  // Fatal only: what fails is thrown to the caller as well, and the runtime would write it to stderr past every log.
+  logSeverityLevel: 4,
 });
 
 const NO_OPTIONS = {};

@@ -6,11 +6,16 @@ import { openWasm } from './wasm.ts';
 
 export type RuntimePreference = 'auto' | 'native' | 'wasm';
 
-/** `auto` prefers native. Refuses with runtime_unavailable, naming what each runtime tried said. */
-export async function openRuntime(preference: RuntimePreference): Promise<Result<InferenceRuntime>> {
-  if (preference === 'wasm') return openWasm();
-  const native = await openNative();
+type Open = () => Promise<Result<InferenceRuntime>>;
+
+/** `auto` prefers native. Refuses with runtime_unavailable, naming what each runtime that was tried said. */
+export async function openRuntime(
+  preference: RuntimePreference,
+  open: { readonly native: Open; readonly wasm: Open } = { native: openNative, wasm: openWasm },
+): Promise<Result<InferenceRuntime>> {
+  if (preference === 'wasm') return open.wasm();
+  const native = await open.native();
   if (native.ok || preference === 'native') return native;
-  const wasm = await openWasm();
+  const wasm = await open.wasm();
   return wasm.ok ? wasm : refuse('runtime_unavailable', `${native.detail} ${wasm.detail}`);
 }

@@ -7,7 +7,7 @@ import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons'
 import { type AnswerLayout, type InputColumns, type Layout, planAnswer, planInputs } from './layout.ts';
 import { type Feeds, type ModelSession, type Outputs, quoteError, type TensorValue } from './runtime.ts';
 
-/** One answer. `predictRow` gives the same object each time: read it before the next call. */
+/** One answer. `predictRowSync` gives the same object each time: read it before the next call. */
 export interface RowAnswer {
   readonly ok: true;
   /** Place of the label in `classes`; -1 for regression. */
@@ -58,7 +58,7 @@ function buildFiller(plan: InputColumns, rows: number, stride: { numeric: number
   const { dtype, width, sources } = plan;
   const dims = plan.flat ? [rows] : [rows, width];
   if (dtype === 'string') {
-    const data = new Array<string>(rows * width).fill('');
+    const data = Array.from({ length: rows * width }, () => '');
     const fill = (_x: Float32Array, c: readonly string[]): void => {
       for (let row = 0, at = 0; row < rows; row += 1) {
         for (let column = 0; column < width; column += 1, at += 1) {
@@ -147,6 +147,8 @@ function buildReader(answer: AnswerLayout): AnswerReader {
   };
 }
 
+const keepAnswer = (given: RowAnswer | Refusal): RowAnswer | Refusal => ({ ...given });
+
 const UNEXPECTED = refuse('run_failed', 'The outputs are not those that the manifest states.');
 
 /** Ties a loaded model to its layout. Refuses with onnx_signature_mismatch when they do not fit each other. */
@@ -207,7 +209,7 @@ export function createPredictor(session: ModelSession, layout: Layout): Result<P
       const own = buildFeeds(plans.value, 1, stride);
       own.fill(x, c);
       try {
-        return readRow(await session.run(own.feeds, outputNames.value));
+        return keepAnswer(readRow(await session.run(own.feeds, outputNames.value)));
       } catch (error) {
         return failed(error);
       }
@@ -223,5 +225,5 @@ export function createPredictor(session: ModelSession, layout: Layout): Result<P
       return failed(error);
     }
   };
-  return accept({ ...base, predictRow: async (x, c) => predictRowSync(x, c), predictRowSync });
+  return accept({ ...base, predictRow: async (x, c) => keepAnswer(predictRowSync(x, c)), predictRowSync });
 }

@@ -9,7 +9,7 @@ import { fromOrtOutputs, toOrtFeeds } from './tensors.ts';
 
 type Ort = typeof import('onnxruntime-web');
 
-const OPTIONS: InferenceSession.SessionOptions = { executionProviders: ['wasm'], logSeverityLevel: 3 };
+const OPTIONS: InferenceSession.SessionOptions = { executionProviders: ['wasm'], logSeverityLevel: 4 };
 
 /** Refuses with runtime_unavailable when the package is not there or the engine has no WebAssembly SIMD. */
 export async function openWasm(): Promise<Result<InferenceRuntime>> {

@@ -88,12 +88,12 @@ export class BatchMeans implements Sketch<BatchMeans> {
     writer.float64(this.squares);
   }
 
-  /** Fills an empty instance. @param count number of values, 0 for none. */
-  read(reader: ByteReader, count: number): void {
+  /** Fills an empty instance. @param count number of values, 0 for none. @param limit what Σd², and so Q, cannot exceed. */
+  read(reader: ByteReader, count: number, limit: number): void {
     if (count === 0) return;
     const batches = reader.varint(count);
     const squares = reader.float64();
-    if (batches === 0 || squares < 0) reader.fail();
+    if (batches === 0 || !(squares >= 0 && squares <= limit)) reader.fail();
     this.state[SETTLED_BATCHES] = batches;
     this.state[SETTLED_SQUARES] = squares;
   }

@@ -114,12 +114,13 @@ function describeNumbers(
   low?: number,
   high?: number,
 ): SketchResult<NumericDistribution> {
-  const hardLow = low === undefined ? -MAX_FLOAT32 : Math.fround(low);
-  const hardHigh = high === undefined ? MAX_FLOAT32 : Math.fround(high);
+  const hardLow = low === undefined ? -MAX_FLOAT32 : Math.fround(low) + 0;
+  const hardHigh = high === undefined ? MAX_FLOAT32 : Math.fround(high) + 0;
   if (!(hardLow < hardHigh && hardLow >= -MAX_FLOAT32 && hardHigh <= MAX_FLOAT32)) {
     return refuse('baseline_invalid', `the hard range of ${name} is empty or not finite`);
   }
-  const sorted = Float32Array.from(values)
+  // Adding 0 makes -0 a 0, here and in the cuts: JSON has only one of them.
+  const sorted = Float32Array.from(values, (x) => Math.fround(x) + 0)
     .filter((x) => x >= hardLow && x <= hardHigh)
     .sort();
   if (sorted.length === 0) return refuse('baseline_invalid', `${name} has no usable value`);
@@ -163,7 +164,7 @@ function chooseEdges(sorted: Float32Array, refLow: number, refHigh: number, iqr:
   for (const step of TAIL_STEPS) {
     const below = edges[0] as number;
     const above = edges.at(-1) as number;
-    edges.unshift(Math.min(Math.fround(refLow - step * iqr), nextDown(below)));
+    edges.unshift(Math.min(Math.fround(refLow - step * iqr) + 0, nextDown(below)));
     edges.push(Math.max(Math.fround(refHigh + step * iqr), nextUp(above)));
   }
   return edges;

@@ -10,10 +10,10 @@ export function nextUp(x: number): number {
   if (x === 0) return 2 ** -149;
   floats[0] = x;
   bits[0] = (bits[0] as number) + (x > 0 ? 1 : -1);
-  return floats[0];
+  return floats[0] + 0;
 }
 
-export const nextDown = (x: number): number => -nextUp(-x);
+export const nextDown = (x: number): number => 0 - nextUp(-x);
 
 /** The number with the fewest digits that rounds to the float32 x, so that JSON shows 295.4 and not 295.3999938964844. */
 export function shorten(x: number): number {

@@ -156,7 +156,11 @@ export class LabelledCounts implements Sketch<LabelledCounts> {
   subtract(other: LabelledCounts): void {
     this.requireFit(other);
     for (const [mine, theirs] of this.pairs(other)) subtractCounts(mine, theirs);
+    // Rounding leaves no residue where there is nothing, and no negative sum of what is never negative.
     if (this.count === 0) this.sums.fill(0);
+    for (let i = this.shape.kind === 'regression' ? 2 : 0; i < this.sums.length; i++) {
+      this.sums[i] = Math.max(0, this.sums[i] as number);
+    }
   }
 
   reset(): void {
@@ -181,17 +185,22 @@ export class LabelledCounts implements Sketch<LabelledCounts> {
   /** Fills an empty instance from what follows the shape; the caller looks at `reader.failed`. */
   read(reader: ByteReader): void {
     if (this.shape.kind === 'regression') {
-      this.sums[0] = reader.varint();
-      for (let i = 1; i < REGRESSION_SUMS; i++) this.sums[i] = reader.float64();
+      const n = reader.varint();
+      this.sums[0] = n;
+      this.sums[1] = readSum(reader, -n * MAX_ERROR, n * MAX_ERROR);
+      this.sums[2] = readSum(reader, 0, n * MAX_ERROR);
+      this.sums[3] = readSum(reader, 0, n * MAX_ERROR * MAX_ERROR);
       return;
     }
+    const k = this.shape.classCount;
     const count = reader.counts(this.confusion);
     const scored = reader.counts(this.scoreByLabel);
     if (this.scoreByLabel.length > 0 && scored !== count) reader.fail();
     if (reader.counts(this.confidence) !== count) reader.fail();
     reader.counts(this.correct);
     if (this.correct.some((right, bin) => right > (this.confidence[bin] as number))) reader.fail();
-    for (let i = 0; i < CLASS_SUMS; i++) this.sums[i] = reader.float64();
+    this.sums[0] = readSum(reader, 0, -count * Math.log(LOG_FLOOR));
+    this.sums[1] = readSum(reader, 0, count * k);
   }
 
   private requireFit(other: LabelledCounts): void {
@@ -225,6 +234,12 @@ export function decodeLabelled(bytes: Uint8Array): SketchResult<LabelledCounts> 
 
 /** Errors beyond this are not summed: their square is not finite. */
 const MAX_ERROR = 1e100;
+
+/** A sum of reals within what its count allows, with room for rounding. */
+function readSum(reader: ByteReader, low: number, high: number): number {
+  const sum = reader.float64();
+  return sum >= low - 1e-9 * high && sum <= high + 1e-9 * high ? sum : reader.fail();
+}
 
 function increment(counts: Float64Array, place: number): void {
   counts[place] = (counts[place] as number) + 1;

@@ -77,6 +77,12 @@ export class Moments implements Sketch<Moments> {
     return this.state[MAX] as number;
   }
 
+  /** What Σd² cannot exceed with this count between these extremes, with room for rounding: bytes that claim more are damaged. */
+  get squaresLimit(): number {
+    const reach = Math.max(Math.abs(this.min - this.shift), Math.abs(this.max - this.shift)) * this.inverse;
+    return this.count * reach * reach * (1 + 1e-9);
+  }
+
   merge(other: Moments): void {
     const { state } = this;
     for (let i = N; i <= SQUARES; i++) state[i] = (state[i] as number) + (other.state[i] as number);
@@ -116,6 +122,8 @@ export class Moments implements Sketch<Moments> {
     state[SQUARES] = reader.float64();
     state[MIN] = reader.float32() + 0;
     state[MAX] = reader.float32() + 0;
-    if (this.squares < 0 || this.min > this.max) reader.fail();
+    const limit = this.squaresLimit;
+    const possible = this.squares >= 0 && this.squares <= limit && this.sum * this.sum <= limit * count;
+    if (this.min > this.max || !possible) reader.fail();
   }
 }

@@ -86,7 +86,7 @@ export class NumericSketch implements Sketch<NumericSketch> {
   read(reader: ByteReader): void {
     const total = reader.counts(this.hist.counts);
     this.moments.read(reader, total);
-    this.batchMeans.read(reader, total);
+    this.batchMeans.read(reader, total, this.moments.squaresLimit);
     this.validity.read(reader);
     if (this.validity.longestRun > total) reader.fail();
   }

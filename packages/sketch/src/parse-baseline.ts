@@ -51,7 +51,7 @@ class Check {
   }
 
   number(value: unknown, where: string, low: number, high: number): number {
-    if (typeof value === 'number' && value >= low && value <= high) return value;
+    if (typeof value === 'number' && value >= low && value <= high) return value + 0;
     this.say(`${where} is not a number in range`);
     return 0;
   }
@@ -132,11 +132,15 @@ function readFeature(check: Check, value: unknown): BaselineFeature {
 
 function readDistribution(check: Check, value: unknown, name: string): NumericDistribution {
   const float = (key: string, limit: number): number =>
-    Math.fround(check.number(check.field(value, key), `${key} of ${name}`, -limit, limit));
+    Math.fround(check.number(check.field(value, key), `${key} of ${name}`, -limit, limit)) + 0;
   const optional = (key: string): number | undefined =>
     check.field(value, key) === undefined ? undefined : float(key, MAX_FLOAT32);
-  const edges = check.list(check.field(value, 'edges'), `edges of ${name}`, MIN_CUTS, MAX_CUTS, (item) =>
-    Math.fround(check.number(item, `edges of ${name}`, -MAX_MAGNITUDE, MAX_MAGNITUDE)),
+  const edges = check.list(
+    check.field(value, 'edges'),
+    `edges of ${name}`,
+    MIN_CUTS,
+    MAX_CUTS,
+    (item) => Math.fround(check.number(item, `edges of ${name}`, -MAX_MAGNITUDE, MAX_MAGNITUDE)) + 0,
   );
   if (edges.some((edge, i) => i > 0 && !(edge > (edges[i - 1] as number)))) check.say(`edges of ${name} do not ascend`);
   const refCounts = check.counts(check.field(value, 'refCounts'), `refCounts of ${name}`, edges.length + 1);

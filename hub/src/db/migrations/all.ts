@@ -1,0 +1,5 @@
+// Owns the order of the migrations. Never runs them.
+import type { Migration } from '../migrate.ts';
+import { first } from './0001-first.ts';
+
+export const MIGRATIONS: readonly Migration[] = [first];
