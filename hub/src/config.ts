@@ -17,7 +17,12 @@ interface Setting {
 
 /** Every setting once: its key in YAML, flag, variable and meaning. `docs/configuration.md` and `--help` are made from it. */
 export const SETTINGS = {
-  data: { schema: Path, flag: 'data', env: 'DROVER_HUB_DATA', means: 'Folder for database, blobs, keys and run files.' },
+  data: {
+    schema: Path,
+    flag: 'data',
+    env: 'DROVER_HUB_DATA',
+    means: 'Folder for database, blobs, keys and run files.',
+  },
   dev: {
     schema: Type.Boolean(),
     flag: 'dev',
@@ -175,7 +180,8 @@ function readEnvironment(env: Readonly<Record<string, string | undefined>>): Res
 
 function readFileKeys(file: unknown): Result<Record<string, unknown>> {
   if (file === undefined || file === null) return accept({});
-  if (typeof file !== 'object' || Array.isArray(file)) return refuse('config_invalid', 'The file is not a YAML mapping.');
+  if (typeof file !== 'object' || Array.isArray(file))
+    return refuse('config_invalid', 'The file is not a YAML mapping.');
   const unknown = Object.keys(file).find((key) => !isKey(key));
   if (unknown !== undefined) {
     return refuse('config_invalid', `The key "${unknown.slice(0, 80)}" is not known; known: ${KEYS.join(', ')}.`);
@@ -221,7 +227,10 @@ export function resolveConfig(sources: {
     if (!Value.Check(schema, value)) {
       const where = { flag: `--${flag}`, environment: env, file: `"${key}" in the file`, default: key }[origin];
       const [first] = Value.Errors(schema, value);
-      return refuse('config_invalid', `${where} ${first?.message ?? 'does not match'}: ${JSON.stringify(value)?.slice(0, 120)}.`);
+      return refuse(
+        'config_invalid',
+        `${where} ${first?.message ?? 'does not match'}: ${JSON.stringify(value)?.slice(0, 120)}.`,
+      );
     }
     values[key] = value;
   }

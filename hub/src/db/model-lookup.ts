@@ -22,7 +22,11 @@ export const listAliasesOf = (
   store: Store,
   models: readonly string[],
 ): Promise<readonly { model: string; alias: string; version: number }[]> =>
-  store.rows(query(sqlOf.selectFrom('aliases').select(['model', 'alias', 'version']).where('model', 'in', models).orderBy('alias')));
+  store.rows(
+    query(
+      sqlOf.selectFrom('aliases').select(['model', 'alias', 'version']).where('model', 'in', models).orderBy('alias'),
+    ),
+  );
 
 /** The newest version number of several models at once. */
 export const listLatestOf = (

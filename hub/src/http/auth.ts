@@ -40,7 +40,10 @@ export function checkRequest(request: AuthRequest, rules: AuthRules): Result<und
     return refuse('origin_refused', `The request comes from "${request.origin.slice(0, 120)}".`);
   }
   if (request.isOpen || isToken(request.authorization, rules.tokenHash)) return accept(undefined);
-  return refuse('unauthorized', request.authorization === undefined ? 'There is none.' : 'It is not the token of this hub.');
+  return refuse(
+    'unauthorized',
+    request.authorization === undefined ? 'There is none.' : 'It is not the token of this hub.',
+  );
 }
 
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];

@@ -1,5 +1,5 @@
 // Decides which HTTP status a reason code has and writes RFC 9457 problems. Never invents a code and never shows a stack.
-import { type ReasonCode, REASONS, type Refusal, refuse } from '@drover/core/reasons';
+import { REASONS, type ReasonCode, type Refusal, refuse } from '@drover/core/reasons';
 import { Problem } from '@drover/wire/http/common';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
@@ -15,7 +15,16 @@ const STATUS: { readonly [K in ReasonCode]?: number } = {
   data_too_large: 413,
   onnx_too_large: 413,
   body_type: 415,
-  device_exists: 409,
+  device_id_taken: 409,
+  device_unknown: 404,
+  model_unknown: 404,
+  version_unknown: 404,
+  rollout_unknown: 404,
+  rollout_ended: 409,
+  conflict: 409,
+  blob_too_large: 413,
+  blob_quota: 507,
+  cmd_limit: 429,
   version_conflict: 409,
   idempotency_conflict: 422,
   idempotency_busy: 409,
@@ -63,14 +72,22 @@ interface Violation {
 function describeViolation(part: string, violation: Violation | undefined): string {
   const { instancePath = '', message = 'does not match', params = {} } = violation ?? {};
   const names = params['additionalProperties'] ?? params['requiredProperties'];
-  const which = Array.isArray(names) ? `: ${names.slice(0, 8).map((name) => JSON.stringify(String(name).slice(0, 80))).join(', ')}` : '';
+  const which = Array.isArray(names)
+    ? `: ${names
+        .slice(0, 8)
+        .map((name) => JSON.stringify(String(name).slice(0, 80)))
+        .join(', ')}`
+    : '';
   return `In the ${part}, "${instancePath === '' ? '/' : instancePath.slice(0, 200)}" ${message}${which}.`;
 }
 
 /** What fastify itself refuses, by its error codes, as one of ours; undefined for a defect of ours. */
 export function translateFastifyError(error: FastifyError): Refusal | undefined {
   if (error.validation !== undefined) {
-    return refuse('request_invalid', describeViolation(error.validationContext ?? 'request', error.validation[0] as Violation));
+    return refuse(
+      'request_invalid',
+      describeViolation(error.validationContext ?? 'request', error.validation[0] as Violation),
+    );
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':

@@ -21,7 +21,6 @@ export function readCursor<T extends 'string' | 'number'>(
 ): Result<(T extends 'string' ? string : number) | undefined> {
   if (cursor === undefined) return accept(undefined);
   const key = parseKey(cursor);
-  // biome-ignore lint/suspicious/useValidTypeof: the type comes as an argument
   if (typeof key !== type) return refuse('request_invalid', 'The cursor was not written by this hub.');
   return accept(key as T extends 'string' ? string : number);
 }

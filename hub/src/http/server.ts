@@ -1,11 +1,12 @@
 // Builds the HTTP side: fastify with strict schemas, authentication, problems, limits, the API description. It knows no
 // route of its own but the description; routes come as plugins. Never knows MQTT or SQL.
-import swagger from '@fastify/swagger';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+
+import { randomBytes } from 'node:crypto';
 import { makeId } from '@drover/core/ids';
 import { refuse } from '@drover/core/reasons';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerBase } from 'fastify';
-import { randomBytes } from 'node:crypto';
 import { type AuthRules, checkRequest } from './auth.ts';
 import { handleError, sendRefusal } from './errors.ts';
 import { compileStrictly } from './strict.ts';
@@ -18,13 +19,7 @@ declare module 'fastify' {
 }
 
 /** What every route file gets. */
-export type Api = FastifyInstance<
-  RawServerBase,
-  never,
-  never,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
+export type Api = FastifyInstance<RawServerBase, never, never, FastifyBaseLogger, TypeBoxTypeProvider>;
 
 export interface ServerDeps {
   readonly log: FastifyBaseLogger;
@@ -62,7 +57,10 @@ export async function buildServer(deps: ServerDeps): Promise<Api> {
   api.setValidatorCompiler(compileStrictly);
   api.setErrorHandler(handleError);
   api.setNotFoundHandler((request, reply) =>
-    sendRefusal(reply, refuse('not_found', `${request.method} ${request.url.split('?')[0]?.slice(0, 200)} is no route.`)),
+    sendRefusal(
+      reply,
+      refuse('not_found', `${request.method} ${request.url.split('?')[0]?.slice(0, 200)} is no route.`),
+    ),
   );
   api.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
@@ -78,7 +76,10 @@ export async function buildServer(deps: ServerDeps): Promise<Api> {
   api.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     deps.observe(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
-    request.log.debug({ method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'answered');
+    request.log.debug(
+      { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'answered',
+    );
   });
   await api.register(swagger, {
     openapi: {

@@ -1,8 +1,9 @@
 // Turns API schemas into strict ones (unknown fields are refused) and compiles them. Never changes what a schema means otherwise.
+
+import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import Value from 'typebox/value';
-import type { FastifySchemaCompiler } from 'fastify';
 
 type Node = Readonly<Record<string, unknown>>;
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -16,11 +17,12 @@ function closeNode(schema: unknown): unknown {
     const found = Object.getOwnPropertyDescriptor(schema, key);
     if (found === undefined || typeof key === 'symbol') continue;
     const isMap = key === 'properties' || key === 'patternProperties';
-    const value = key.startsWith('~') || key === 'default' || key === 'enum' || key === 'const'
-      ? found.value
-      : isMap && isNode(found.value)
-        ? Object.fromEntries(Object.entries(found.value).map(([name, child]) => [name, closeNode(child)]))
-        : closeNode(found.value);
+    const value =
+      key.startsWith('~') || key === 'default' || key === 'enum' || key === 'const'
+        ? found.value
+        : isMap && isNode(found.value)
+          ? Object.fromEntries(Object.entries(found.value).map(([name, child]) => [name, closeNode(child)]))
+          : closeNode(found.value);
     Object.defineProperty(copy, key, { ...found, value });
   }
   const isClosed = isNode(schema['properties']) || isNode(schema['patternProperties']);

@@ -18,7 +18,8 @@ export async function pointAlias(
 ): Promise<Result<undefined>> {
   const { model, alias, version, actor } = change;
   if (!isAliasAllowed(alias)) return refuse('alias_reserved', `"${alias}" is a number or means the newest version.`);
-  if ((await readVersion(deps.store, model, version)) === undefined) return refuse('not_found', `${model}@${version} is not registered.`);
+  if ((await readVersion(deps.store, model, version)) === undefined)
+    return refuse('not_found', `${model}@${version} is not registered.`);
   const now = deps.now();
   const done = await commitWithAudit(deps.store, [setAlias({ model, alias, version, updatedAt: now })], {
     at: now,

@@ -5,8 +5,8 @@ import { checkModel, type ModelInfo } from '@drover/onnx/check';
 import { parseBaseline } from '@drover/sketch/parse-baseline';
 import type { BlobRef, Manifest } from '@drover/trust/documents';
 import { parseVectors } from '@drover/trust/vectors';
-import { type Described, layoutOf } from './propose.ts';
 import type { RegistryDeps } from './deps.ts';
+import { type Described, layoutOf } from './propose.ts';
 import type { TrialReport } from './trial-request.ts';
 
 export type BundleDeps = Pick<RegistryDeps, 'blobs' | 'trial'>;
@@ -16,10 +16,13 @@ const MODEL_BYTES = 1024 * 1024 * 1024;
 const SIDE_BYTES = 64 * 1024 * 1024;
 
 async function readWhole(deps: BundleDeps, what: string, sha256: string, limit: number): Promise<Result<Uint8Array>> {
-  const size = await deps.blobs.sizeOf(sha256);
+  const size = await deps.blobs.size(sha256);
   if (size === undefined) return refuse('artifact_unknown', `The ${what} sha256:${sha256} was not uploaded.`);
   if (size > limit) return refuse('onnx_too_large', `The ${what} has ${size} bytes and the limit is ${limit}.`);
-  return accept(await deps.blobs.read(sha256));
+  const bytes = await deps.blobs.read(sha256, 0, size);
+  return bytes === undefined
+    ? refuse('artifact_unknown', `The ${what} sha256:${sha256} was removed meanwhile.`)
+    : accept(bytes);
 }
 
 /** Reads and checks the model file itself. */
@@ -30,8 +33,10 @@ export async function openModel(deps: BundleDeps, sha256: string): Promise<Resul
 
 /** The reference that a blob gets in a manifest. */
 export async function referTo(deps: BundleDeps, what: string, sha256: string): Promise<Result<BlobRef>> {
-  const size = await deps.blobs.sizeOf(sha256);
-  return size === undefined ? refuse('artifact_unknown', `The ${what} sha256:${sha256} was not uploaded.`) : accept({ sha256, size });
+  const size = await deps.blobs.size(sha256);
+  return size === undefined
+    ? refuse('artifact_unknown', `The ${what} sha256:${sha256} was not uploaded.`)
+    : accept({ sha256, size });
 }
 
 /** Every blob that a manifest names is here and has the size that the manifest says. */
@@ -40,7 +45,10 @@ export async function checkBlobs(deps: BundleDeps, blobs: Manifest['blobs']): Pr
     const held = await referTo(deps, what, ref.sha256);
     if (!held.ok) return held;
     if (held.value.size !== ref.size) {
-      return refuse('artifact_size_mismatch', `The ${what} has ${held.value.size} bytes and the manifest says ${ref.size}.`);
+      return refuse(
+        'artifact_size_mismatch',
+        `The ${what} has ${held.value.size} bytes and the manifest says ${ref.size}.`,
+      );
     }
   }
   return accept(undefined);
@@ -53,10 +61,16 @@ async function checkBaseline(deps: BundleDeps, sha256: string, described: Descri
   if (!baseline.ok) return baseline;
   const known = new Set(described.features.map(({ name, kind }) => `${kind} ${name}`));
   const stray = baseline.value.features.find(({ name, kind }) => !known.has(`${kind} ${name}`));
-  if (stray !== undefined) return refuse('baseline_invalid', `It counts the ${stray.kind} feature "${stray.name}", which the model does not have.`);
+  if (stray !== undefined)
+    return refuse(
+      'baseline_invalid',
+      `It counts the ${stray.kind} feature "${stray.name}", which the model does not have.`,
+    );
   const { output } = baseline.value;
   if (output?.kind === 'classification' && described.task?.kind === 'classification') {
-    const same = output.classes.length === described.task.classes.length && output.classes.every((name, at) => name === (described.task as { classes: string[] }).classes[at]);
+    const same =
+      output.classes.length === described.task.classes.length &&
+      output.classes.every((name, at) => name === (described.task as { classes: string[] }).classes[at]);
     if (!same) return refuse('baseline_invalid', 'Its classes are not those of the model.');
   }
   return accept(undefined);
@@ -66,19 +80,31 @@ const sameTensors = (a: Described['inputs'], b: Described['inputs']): boolean =>
   a.length === b.length &&
   a.every((tensor, at) => {
     const other = b[at];
-    const dims = (shape: readonly (number | string)[]): string => shape.map((d) => (typeof d === 'string' ? '?' : d)).join();
-    return other !== undefined && tensor.name === other.name && tensor.dtype === other.dtype && dims(tensor.shape) === dims(other.shape);
+    const dims = (shape: readonly (number | string)[]): string =>
+      shape.map((d) => (typeof d === 'string' ? '?' : d)).join();
+    return (
+      other !== undefined &&
+      tensor.name === other.name &&
+      tensor.dtype === other.dtype &&
+      dims(tensor.shape) === dims(other.shape)
+    );
   });
 
 /** The tensors that a manifest states are those of the file. */
 export function checkSignature(described: Described, ofFile: Described): Result<undefined> {
-  if (!sameTensors(described.inputs, ofFile.inputs)) return refuse('onnx_signature_mismatch', 'The inputs of the file are others.');
-  if (!sameTensors(described.outputs, ofFile.outputs)) return refuse('onnx_signature_mismatch', 'The outputs of the file are others.');
+  if (!sameTensors(described.inputs, ofFile.inputs))
+    return refuse('onnx_signature_mismatch', 'The inputs of the file are others.');
+  if (!sameTensors(described.outputs, ofFile.outputs))
+    return refuse('onnx_signature_mismatch', 'The outputs of the file are others.');
   return accept(undefined);
 }
 
 /** Loads the model on both runtimes in another process and replays its vectors, after its side files were read. */
-export async function tryBundle(deps: BundleDeps, described: Described, blobs: Manifest['blobs']): Promise<Result<TrialReport>> {
+export async function tryBundle(
+  deps: BundleDeps,
+  described: Described,
+  blobs: Manifest['blobs'],
+): Promise<Result<TrialReport>> {
   if (blobs.baseline !== undefined) {
     const baseline = await checkBaseline(deps, blobs.baseline.sha256, described);
     if (!baseline.ok) return baseline;
@@ -91,12 +117,15 @@ export async function tryBundle(deps: BundleDeps, described: Described, blobs: M
   }
   const layout = layoutOf(described);
   if (blobs.vectors !== undefined && layout === undefined) {
-    return refuse('manifest_invalid', 'There are self-test vectors, and the model has no features or no task to replay them with.');
+    return refuse(
+      'manifest_invalid',
+      'There are self-test vectors, and the model has no features or no task to replay them with.',
+    );
   }
   return deps.trial({
-    model: deps.blobs.pathOf(blobs.model.sha256),
+    model: deps.blobs.path(blobs.model.sha256),
     runtimes: ['native', 'wasm'],
     ...(layout === undefined ? {} : { layout }),
-    ...(blobs.vectors === undefined ? {} : { vectors: deps.blobs.pathOf(blobs.vectors.sha256) }),
+    ...(blobs.vectors === undefined ? {} : { vectors: deps.blobs.path(blobs.vectors.sha256) }),
   });
 }

@@ -1,6 +1,6 @@
 // Owns what the registry is handed: the database, the blobs, the trusted set, the trial. Never opens any of them.
 import type { TrustedSet } from '@drover/trust/trusted-set';
-import type { BlobStore } from '../blobs/store.ts';
+import type { BlobStore } from '../blobs/blob-store.ts';
 import type { Store } from '../db/store.ts';
 import type { Trial } from './trial.ts';
 

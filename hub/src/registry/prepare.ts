@@ -1,11 +1,11 @@
 // Decides what manifest to sign for an uploaded ONNX file, after checking and trying it. Registers nothing.
 import { accept, type Result } from '@drover/core/reasons';
 import { encodeDocument, type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
-import { readSignedEnvelope } from '@drover/wire/read';
 import type { PrepareRequest, PrepareResponse } from '@drover/wire/http/models';
+import { readSignedEnvelope } from '@drover/wire/read';
+import type { Static } from 'typebox';
 import { findVersionByModelBlob } from '../db/model-lookup.ts';
 import { readLatestVersion, type VersionRow } from '../db/models.ts';
-import type { Static } from 'typebox';
 import { openModel, referTo, tryBundle } from './bundle.ts';
 import type { RegistryDeps } from './deps.ts';
 import { type Described, proposeDescription } from './propose.ts';
@@ -53,10 +53,18 @@ export async function prepareVersion(
   const tried = await tryBundle(deps, described, blobs.value);
   if (!tried.ok) return tried;
   const warnings = [...proposal.value.warnings];
-  if (blobs.value.baseline === undefined) warnings.push('There is no baseline: windows count rows and latency, and drift cannot be judged.');
-  if (blobs.value.vectors === undefined) warnings.push('There are no self-test vectors: devices check only that the model loads.');
+  if (blobs.value.baseline === undefined)
+    warnings.push('There is no baseline: windows count rows and latency, and drift cannot be judged.');
+  if (blobs.value.vectors === undefined)
+    warnings.push('There are no self-test vectors: devices check only that the model loads.');
   const answer = (payload: Uint8Array, version: number, alreadyRegistered: boolean) =>
-    accept({ payloadType: PAYLOAD_TYPES.manifest, payload: Buffer.from(payload).toString('base64'), version, alreadyRegistered, warnings });
+    accept({
+      payloadType: PAYLOAD_TYPES.manifest,
+      payload: Buffer.from(payload).toString('base64'),
+      version,
+      alreadyRegistered,
+      warnings,
+    });
   const held = await findSameVersion(deps, model, { ...described, blobs: blobs.value });
   if (held !== undefined) {
     const envelope = readSignedEnvelope(held.envelope);

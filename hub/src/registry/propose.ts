@@ -20,9 +20,13 @@ export interface Proposal {
 
 function describeTensor(info: ValueInfo): Result<TensorSpec> {
   if (info.shape === undefined) return refuse('onnx_signature_mismatch', `"${info.name}" does not declare its shape.`);
-  const shape = info.shape.map((size, place) => (size === '' ? (place === 0 ? 'N' : `d${place}`) : typeof size === 'string' ? size.slice(0, 64) : size));
+  const shape = info.shape.map((size, place) =>
+    size === '' ? (place === 0 ? 'N' : `d${place}`) : typeof size === 'string' ? size.slice(0, 64) : size,
+  );
   const spec = { name: info.name, dtype: info.dtype, shape };
-  return Value.Check(TensorSpec, spec) ? accept(spec) : refuse('onnx_unsupported_type', `"${info.name}" is ${info.dtype} [${shape.join(', ')}].`);
+  return Value.Check(TensorSpec, spec)
+    ? accept(spec)
+    : refuse('onnx_unsupported_type', `"${info.name}" is ${info.dtype} [${shape.join(', ')}].`);
 }
 
 function describeTensors(infos: readonly ValueInfo[]): Result<TensorSpec[]> {
@@ -38,7 +42,8 @@ function describeTensors(infos: readonly ValueInfo[]): Result<TensorSpec[]> {
 const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every((item) => typeof item === 'string');
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string');
 
 /** The parts of `drover.schema` that a manifest needs; undefined when the file has none or it cannot be read. */
 interface Schema {
@@ -47,7 +52,12 @@ interface Schema {
   readonly threshold: number | undefined;
 }
 
-const KINDS: Readonly<Record<string, Feature['kind']>> = { number: 'numeric', category: 'categorical', numeric: 'numeric', categorical: 'categorical' };
+const KINDS: Readonly<Record<string, Feature['kind']>> = {
+  number: 'numeric',
+  category: 'categorical',
+  numeric: 'numeric',
+  categorical: 'categorical',
+};
 
 function readFeature(value: unknown): Feature | undefined {
   if (!isFields(value)) return undefined;
@@ -90,7 +100,9 @@ function nameColumns(info: ModelInfo, names: readonly string[] | undefined, warn
     const kind = REAL.includes(input.dtype) ? 'numeric' : input.dtype === 'string' ? 'categorical' : undefined;
     const rank = input.shape?.length ?? 0;
     if (kind === undefined || columns === undefined || rank > 2 || columns > 4096) {
-      warnings.push(`Input "${input.name}" is not a table of known width; its columns have no names and no statistics.`);
+      warnings.push(
+        `Input "${input.name}" is not a table of known width; its columns have no names and no statistics.`,
+      );
       continue;
     }
     for (let index = 0; index < columns; index++) {
@@ -99,15 +111,26 @@ function nameColumns(info: ModelInfo, names: readonly string[] | undefined, warn
     }
   }
   if (names !== undefined && names.length !== features.length) {
-    return refuse('manifest_invalid', `${names.length} feature names were given and the model has ${features.length} columns.`);
+    return refuse(
+      'manifest_invalid',
+      `${names.length} feature names were given and the model has ${features.length} columns.`,
+    );
   }
-  if (names === undefined && features.length > 0) warnings.push('The file does not name its columns; names were made up from its inputs.');
+  if (names === undefined && features.length > 0)
+    warnings.push('The file does not name its columns; names were made up from its inputs.');
   return accept(features);
 }
 
-function inferTask(info: ModelInfo, schema: Schema | undefined, classes: readonly string[] | undefined, warnings: string[]): Result<Task | undefined> {
+function inferTask(
+  info: ModelInfo,
+  schema: Schema | undefined,
+  classes: readonly string[] | undefined,
+  warnings: string[],
+): Result<Task | undefined> {
   const tables = info.outputs.filter(({ dtype, shape }) => REAL.includes(dtype) && (shape?.length ?? 0) <= 2);
-  const labels = info.outputs.filter(({ dtype, shape }) => (dtype === 'int64' || dtype === 'string') && (shape?.length ?? 0) <= 2);
+  const labels = info.outputs.filter(
+    ({ dtype, shape }) => (dtype === 'int64' || dtype === 'string') && (shape?.length ?? 0) <= 2,
+  );
   const [label] = labels;
   const [table] = tables;
   if (label !== undefined && table !== undefined && labels.length === 1 && tables.length === 1) {
@@ -135,7 +158,9 @@ function inferTask(info: ModelInfo, schema: Schema | undefined, classes: readonl
   if (table !== undefined && labels.length === 0 && tables.length === 1 && (columns === 1 || columns === undefined)) {
     return accept({ kind: 'regression', output: table.name });
   }
-  warnings.push('The outputs are neither a label with probabilities nor one number; the model serves, without counted answers.');
+  warnings.push(
+    'The outputs are neither a label with probabilities nor one number; the model serves, without counted answers.',
+  );
   return accept(undefined);
 }
 

@@ -5,7 +5,15 @@ import type { Manifest } from '@drover/trust/documents';
 import { encodeSignedEnvelope } from '@drover/wire/encode';
 import type { SignedEnvelope } from '@drover/wire/messages';
 import { commitWithAudit } from '../db/audit.ts';
-import { ensureModel, insertVersion, readLatestVersion, readModel, readVersionByManifest, setAlias, type VersionRow } from '../db/models.ts';
+import {
+  ensureModel,
+  insertVersion,
+  readLatestVersion,
+  readModel,
+  readVersionByManifest,
+  setAlias,
+  type VersionRow,
+} from '../db/models.ts';
 import type { Statement } from '../db/store.ts';
 import { checkBlobs, checkSignature, openModel, tryBundle } from './bundle.ts';
 import type { RegistryDeps } from './deps.ts';
@@ -48,11 +56,16 @@ function rowOf(manifest: Manifest, digest: string, envelope: SignedEnvelope, now
   };
 }
 
-export async function publishVersion(deps: RegistryDeps, envelope: SignedEnvelope, options: PublishOptions): Promise<Result<VersionRow>> {
+export async function publishVersion(
+  deps: RegistryDeps,
+  envelope: SignedEnvelope,
+  options: PublishOptions,
+): Promise<Result<VersionRow>> {
   const believed = deps.trusted.verifyManifest(envelope);
   if (!believed.ok) return believed;
   const { document: manifest, digest } = believed.value;
-  if (manifest.model !== options.model) return refuse('manifest_invalid', `It names the model "${manifest.model}" and not "${options.model}".`);
+  if (manifest.model !== options.model)
+    return refuse('manifest_invalid', `It names the model "${manifest.model}" and not "${options.model}".`);
   const held = await readVersionByManifest(deps.store, digest);
   if (held !== undefined) return accept(held);
   const model = await readModel(deps.store, manifest.model);
@@ -60,7 +73,11 @@ export async function publishVersion(deps: RegistryDeps, envelope: SignedEnvelop
     return refuse('manifest_invalid', `The model "${model.name}" belongs to the project "${model.project}".`);
   }
   const latest = await readLatestVersion(deps.store, manifest.model);
-  if (manifest.version !== latest + 1) return refuse('version_conflict', `The next version of "${manifest.model}" is ${latest + 1} and not ${manifest.version}.`);
+  if (manifest.version !== latest + 1)
+    return refuse(
+      'version_conflict',
+      `The next version of "${manifest.model}" is ${latest + 1} and not ${manifest.version}.`,
+    );
   const blobs = await checkBlobs(deps, manifest.blobs);
   if (!blobs.ok) return blobs;
   if (options.isTried !== true) {
@@ -69,7 +86,10 @@ export async function publishVersion(deps: RegistryDeps, envelope: SignedEnvelop
   }
   const now = deps.now();
   const row = rowOf(manifest, digest, envelope, now);
-  const statements: Statement[] = [ensureModel({ name: manifest.model, project: manifest.project, createdAt: now }), insertVersion(row)];
+  const statements: Statement[] = [
+    ensureModel({ name: manifest.model, project: manifest.project, createdAt: now }),
+    insertVersion(row),
+  ];
   for (const alias of options.aliases ?? []) {
     statements.push(setAlias({ model: manifest.model, alias, version: manifest.version, updatedAt: now }));
   }
@@ -78,10 +98,16 @@ export async function publishVersion(deps: RegistryDeps, envelope: SignedEnvelop
     actor: options.actor,
     action: 'version.publish',
     subject: `${manifest.model}@${manifest.version}`,
-    detail: { manifest: digest, source: manifest.lineage.source, keyids: envelope.signatures.map(({ keyid }) => keyid) },
+    detail: {
+      manifest: digest,
+      source: manifest.lineage.source,
+      keyids: envelope.signatures.map(({ keyid }) => keyid),
+    },
   });
   if (done.ok) return accept(row);
   // Somebody else registered meanwhile: the same bytes, or the same number.
   const winner = await readVersionByManifest(deps.store, digest);
-  return winner === undefined ? refuse('version_conflict', `Version ${manifest.version} was registered meanwhile.`) : accept(winner);
+  return winner === undefined
+    ? refuse('version_conflict', `Version ${manifest.version} was registered meanwhile.`)
+    : accept(winner);
 }

@@ -42,7 +42,10 @@ export async function replayVectors(predictor: Predictor, vectors: Vectors): Pro
       const difference = Math.abs((given[row * expected.length + column] ?? Number.NaN) - want);
       // Written so that NaN does not pass.
       if (!(difference <= allowOf(vectors, isRegression, want))) {
-        return refuse('acceptance_failed', `Row ${row}, value ${column}: ${want} was promised and the difference is ${difference}.`);
+        return refuse(
+          'acceptance_failed',
+          `Row ${row}, value ${column}: ${want} was promised and the difference is ${difference}.`,
+        );
       }
       worst = Math.max(worst, difference);
     }

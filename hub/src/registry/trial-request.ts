@@ -14,7 +14,12 @@ export interface TrialRequest {
 
 export interface TrialReport {
   /** By runtime: milliseconds to load, and the largest difference from an expected answer. */
-  readonly runtimes: readonly { readonly name: string; readonly loadMs: number; readonly worst: number; readonly rows: number }[];
+  readonly runtimes: readonly {
+    readonly name: string;
+    readonly loadMs: number;
+    readonly worst: number;
+    readonly rows: number;
+  }[];
 }
 
 export type TrialAnswer = Result<TrialReport>;

@@ -64,7 +64,9 @@ export function openTrial(limits: TrialLimits = TRIAL_LIMITS): Trial {
         if (isLate) resolve(failed(`The trial did not end within ${limits.timeoutMs} ms.`));
         else {
           const why = signal === null ? `with code ${code}` : `by ${signal}`;
-          resolve(parseAnswer(said.out()) ?? failed(`The trial ended ${why}: ${said.err().replaceAll(/\s+/g, ' ').trim()}`));
+          resolve(
+            parseAnswer(said.out()) ?? failed(`The trial ended ${why}: ${said.err().replaceAll(/\s+/g, ' ').trim()}`),
+          );
         }
       });
       child.stdin?.on('error', () => undefined);
