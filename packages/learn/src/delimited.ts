@@ -29,15 +29,18 @@ function countFields(line: string, delimiter: string): number {
   return count;
 }
 
-/** The delimiter that parts every sampled line into the same number of fields, the most if several do; else whitespace or one column. */
+/** The delimiter that parts the sampled lines into one number of fields, the most if several do; else an uneven one, else blanks. */
 function chooseDelimiter(lines: readonly string[]): Delimiter {
   let best: Delimiter = 'whitespace';
   let most = 1;
+  let ragged: Delimiter | undefined;
   for (const delimiter of [',', ';', '\t', '|'] as const) {
     const counts = lines.map((line) => countFields(line, delimiter));
     const first = counts[0] ?? 1;
     // A quoted line break splits a record in the sample, so a few odd lines are allowed.
     const same = counts.filter((n) => n === first).length;
+    // Parts most lines, if unevenly: the row of another length is then refused by its number.
+    if (first > 1 && counts.filter((n) => n > 1).length > counts.length / 2) ragged ??= delimiter;
     if (first > most && same >= 0.9 * counts.length) {
       best = delimiter;
       most = first;
@@ -46,21 +49,30 @@ function chooseDelimiter(lines: readonly string[]): Delimiter {
   if (best !== 'whitespace') return best;
   // The first line may be a header that names more columns than there are.
   const words = lines.slice(lines.length > 1 ? 1 : 0).map((line) => line.trim().split(/\s+/).length);
-  return words.every((n) => n === words[0]) ? 'whitespace' : ',';
+  return ragged ?? (words.every((n) => n === words[0]) ? 'whitespace' : ',');
 }
 
 /** Reads the layout off the first lines. `text` has no BOM. */
-export function detectLayout(text: string, given: { delimiter?: Delimiter | undefined; hasHeader?: boolean | undefined }): TextLayout {
-  const lines = text.slice(0, SAMPLE_CHARACTERS).split(/\r\n|\n|\r/).filter((line) => line.trim() !== '');
+export function detectLayout(
+  text: string,
+  given: { delimiter?: Delimiter | undefined; hasHeader?: boolean | undefined },
+): TextLayout {
+  const lines = text
+    .slice(0, SAMPLE_CHARACTERS)
+    .split(/\r\n|\n|\r/)
+    .filter((line) => line.trim() !== '');
   if (text.length > SAMPLE_CHARACTERS && lines.length > 1) lines.pop();
   const sample = lines.slice(0, SAMPLE_LINES);
   const delimiter = given.delimiter ?? chooseDelimiter(sample);
   const fieldsOf = (line: string): string[] =>
-    (delimiter === 'whitespace' ? line.trim().split(/\s+/) : line.split(delimiter)).map((f) => f.trim().replace(/^"|"$/g, ''));
+    (delimiter === 'whitespace' ? line.trim().split(/\s+/) : line.split(delimiter)).map((f) =>
+      f.trim().replace(/^"|"$/g, ''),
+    );
   const first = sample[0] === undefined ? [] : fieldsOf(sample[0]);
   const hasHeader = given.hasHeader ?? (first.every((f) => !looksNumeric(f)) && first.some((f) => f !== ''));
   const fields = sample.slice(hasHeader ? 1 : 0).flatMap(fieldsOf);
-  const decimalComma = delimiter !== ',' && fields.some((f) => COMMA_NUMBER.test(f)) && !fields.some((f) => /^[+-]?\d+\.\d+$/.test(f));
+  const decimalComma =
+    delimiter !== ',' && fields.some((f) => COMMA_NUMBER.test(f)) && !fields.some((f) => /^[+-]?\d+\.\d+$/.test(f));
   return { delimiter, hasHeader, decimalComma };
 }
 

@@ -45,7 +45,7 @@ export function evaluateClasses(
   threshold: number | undefined,
 ): ClassReport {
   const chosen = chooseClasses(probabilities, classes, threshold);
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  const confusion = Array.from({ length: classes }, () => Array.from({ length: classes }, () => 0));
   let logLoss = 0;
   let brier = 0;
   for (let row = 0; row < truth.length; row++) {
@@ -54,23 +54,43 @@ export function evaluateClasses(
     line[chosen[row] as number] = (line[chosen[row] as number] as number) + 1;
     logLoss -= Math.log(Math.max(1e-15, probabilities[row * classes + k] as number));
     if (classes === 2) brier += ((probabilities[row * 2 + 1] as number) - k) ** 2;
-    else for (let c = 0; c < classes; c++) brier += ((probabilities[row * classes + c] as number) - (c === k ? 1 : 0)) ** 2;
+    else
+      for (let c = 0; c < classes; c++)
+        brier += ((probabilities[row * classes + c] as number) - (c === k ? 1 : 0)) ** 2;
   }
   const rows = truth.length;
   const actual = confusion.map((line) => line.reduce((a, b) => a + b, 0));
   const scores = actual.map((count, k) => {
     const hits = confusion[k]?.[k] ?? 0;
     const said = confusion.reduce((sum, line) => sum + (line[k] ?? 0), 0);
-    return { occurs: count > 0, precision: ratio(hits, said), recall: ratio(hits, count), f1: ratio(2 * hits, said + count) };
+    return {
+      occurs: count > 0,
+      precision: ratio(hits, said),
+      recall: ratio(hits, count),
+      f1: ratio(2 * hits, said + count),
+    };
   });
   const judged = classes === 2 ? scores.slice(1) : scores.filter((score) => score.occurs);
-  const mean = (pick: (score: (typeof scores)[number]) => number): number => ratio(judged.reduce((a, b) => a + pick(b), 0), judged.length);
-  const auc = classes === 2 ? measureAuc(Float64Array.from({ length: rows }, (_, i) => probabilities[2 * i + 1] as number), truth) : undefined;
+  const mean = (pick: (score: (typeof scores)[number]) => number): number =>
+    ratio(
+      judged.reduce((a, b) => a + pick(b), 0),
+      judged.length,
+    );
+  const auc =
+    classes === 2
+      ? measureAuc(
+          Float64Array.from({ length: rows }, (_, i) => probabilities[2 * i + 1] as number),
+          truth,
+        )
+      : undefined;
   return {
     confusion,
     metrics: {
       rows,
-      accuracy: ratio(confusion.reduce((sum, line, k) => sum + (line[k] ?? 0), 0), rows),
+      accuracy: ratio(
+        confusion.reduce((sum, line, k) => sum + (line[k] ?? 0), 0),
+        rows,
+      ),
       majorityAccuracy: ratio(Math.max(...actual), rows),
       precision: mean((s) => s.precision),
       recall: mean((s) => s.recall),

@@ -16,7 +16,10 @@ export interface FeatureLayout {
 
 /** Columns of the design matrix: numeric ones first, then one per level of each category. */
 export function nameDesign(layout: FeatureLayout): string[] {
-  return [...layout.numeric, ...layout.categorical.flatMap(({ name, levels }) => levels.map((level) => `${name}=${level}`))];
+  return [
+    ...layout.numeric,
+    ...layout.categorical.flatMap(({ name, levels }) => levels.map((level) => `${name}=${level}`)),
+  ];
 }
 
 /** Raw feature columns: numbers as float32 (as the model reads them), texts by dictionary. */
@@ -29,7 +32,11 @@ export interface FeatureRows {
 export const MAX_LEVELS = 32;
 
 /** Chooses one-hot levels from the fitted rows only: the `MAX_LEVELS` most frequent, of equals the first in code-unit order. */
-export function planLayout(numeric: readonly NumberColumn[], categorical: readonly TextColumn[], fit: ArrayLike<number>): FeatureLayout {
+export function planLayout(
+  numeric: readonly NumberColumn[],
+  categorical: readonly TextColumn[],
+  fit: ArrayLike<number>,
+): FeatureLayout {
   return {
     numeric: numeric.map((column) => column.name),
     categorical: categorical.map((column) => {
@@ -47,7 +54,11 @@ export function planLayout(numeric: readonly NumberColumn[], categorical: readon
   };
 }
 
-export function takeFeatures(numeric: readonly NumberColumn[], categorical: readonly TextColumn[], rows: ArrayLike<number>): FeatureRows {
+export function takeFeatures(
+  numeric: readonly NumberColumn[],
+  categorical: readonly TextColumn[],
+  rows: ArrayLike<number>,
+): FeatureRows {
   return {
     rows: rows.length,
     numeric: numeric.map((column) => Float32Array.from(rows, (row) => column.values[row] as number)),
@@ -88,6 +99,7 @@ export function toInputs(features: FeatureRows): ModelInputs {
     for (let row = 0; row < rows; row++) x[row * numeric.length + j] = column[row] as number;
   });
   const c: string[] = [];
-  for (let row = 0; row < rows; row++) for (const { codes, levels } of categorical) c.push(levels[codes[row] as number] ?? '');
+  for (let row = 0; row < rows; row++)
+    for (const { codes, levels } of categorical) c.push(levels[codes[row] as number] ?? '');
   return { rows, x, c };
 }

@@ -49,18 +49,27 @@ export interface Hyperparameters {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '' && value.length <= 512;
-const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.length <= 10_000 && value.every(isText);
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length <= 10_000 && value.every(isText);
 
 const DELIMITERS: readonly unknown[] = [',', ';', '\t', '|', 'whitespace'];
 const KNOWN = new Set(
-  'contract jobId attempt trainer task label exclude features deviceColumn timeColumn split seed data limits maxOpset maxMl maxIr'.split(' '),
+  'contract jobId attempt trainer task label exclude features deviceColumn timeColumn split seed data limits maxOpset maxMl maxIr'.split(
+    ' ',
+  ),
 );
 
 function parseLabel(value: unknown): Result<string | LabelSpec> {
   if (isText(value)) return accept(value);
-  if (isFields(value) && value['kind'] === 'endsWithin' && isText(value['deviceColumn']) && Number.isSafeInteger(value['rows'])) {
+  if (
+    isFields(value) &&
+    value['kind'] === 'endsWithin' &&
+    isText(value['deviceColumn']) &&
+    Number.isSafeInteger(value['rows'])
+  ) {
     return accept({ kind: 'endsWithin', rows: value['rows'] as number, deviceColumn: value['deviceColumn'] });
   }
   return refuse('params_invalid', '"label" must be a column or {kind: "endsWithin", rows, deviceColumn}.');
@@ -70,21 +79,31 @@ function parseSplit(value: unknown, hasDevices: boolean): Result<SplitSpec> {
   const given = value ?? {};
   if (!isFields(given)) return refuse('params_invalid', '"split" must be an object.');
   const by = given['by'] ?? (hasDevices ? 'device' : 'time');
-  if (by !== 'time' && by !== 'device' && by !== 'random') return refuse('params_invalid', '"split.by" must be time, device or random.');
+  if (by !== 'time' && by !== 'device' && by !== 'random')
+    return refuse('params_invalid', '"split.by" must be time, device or random.');
   const validationShare = given['validationShare'] ?? DEFAULT_SHARES.validationShare;
   const testShare = given['testShare'] ?? DEFAULT_SHARES.testShare;
-  if (typeof validationShare !== 'number' || typeof testShare !== 'number') return refuse('params_invalid', 'Shares must be numbers.');
+  if (typeof validationShare !== 'number' || typeof testShare !== 'number')
+    return refuse('params_invalid', 'Shares must be numbers.');
   return accept({ by, validationShare, testShare });
 }
 
 function parseData(value: unknown): Result<JobSpec['data']> {
   const given = value ?? {};
   if (!isFields(given)) return refuse('params_invalid', '"data" must be an object.');
-  const { file = 'table.csv', delimiter, hasHeader, sha256 } = given as Record<'file' | 'delimiter' | 'hasHeader' | 'sha256', unknown>;
+  const {
+    file = 'table.csv',
+    delimiter,
+    hasHeader,
+    sha256,
+  } = given as Record<'file' | 'delimiter' | 'hasHeader' | 'sha256', unknown>;
   // Only a name: a path could leave the folder of the job.
-  if (!isText(file) || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(file)) return refuse('params_invalid', '"data.file" must be a plain file name.');
-  if (delimiter !== undefined && !DELIMITERS.includes(delimiter)) return refuse('params_invalid', '"data.delimiter" is not known.');
-  if (hasHeader !== undefined && typeof hasHeader !== 'boolean') return refuse('params_invalid', '"data.hasHeader" must be true or false.');
+  if (!isText(file) || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(file))
+    return refuse('params_invalid', '"data.file" must be a plain file name.');
+  if (delimiter !== undefined && !DELIMITERS.includes(delimiter))
+    return refuse('params_invalid', '"data.delimiter" is not known.');
+  if (hasHeader !== undefined && typeof hasHeader !== 'boolean')
+    return refuse('params_invalid', '"data.hasHeader" must be true or false.');
   if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256))) {
     return refuse('params_invalid', '"data.sha256" must be 64 hex digits.');
   }
@@ -94,10 +113,12 @@ function parseData(value: unknown): Result<JobSpec['data']> {
 /** Bounds on the run, and on the ONNX versions that the caller can take. */
 function parseLimits(value: Fields): Result<JobSpec['limits']> {
   const { limits = {}, maxOpset = ONNX_VERSIONS.opset, maxMl = ONNX_VERSIONS.ml, maxIr = ONNX_VERSIONS.ir } = value;
-  const isBound = (bound: unknown): bound is number | undefined => bound === undefined || (typeof bound === 'number' && bound > 0);
+  const isBound = (bound: unknown): bound is number | undefined =>
+    bound === undefined || (typeof bound === 'number' && bound > 0);
   if (!isFields(limits)) return refuse('params_invalid', '"limits" must be an object.');
   const { memMB, wallS } = limits;
-  if (!isBound(memMB) || !isBound(wallS)) return refuse('params_invalid', '"limits.memMB" and "limits.wallS" must be numbers above 0.');
+  if (!isBound(memMB) || !isBound(wallS))
+    return refuse('params_invalid', '"limits.memMB" and "limits.wallS" must be numbers above 0.');
   const { opset, ml, ir } = ONNX_VERSIONS;
   if (!(Number(maxOpset) >= opset && Number(maxMl) >= ml && Number(maxIr) >= ir)) {
     return refuse('params_invalid', `This trainer writes opset ${opset}, ai.onnx.ml ${ml}, IR ${ir}.`);
@@ -109,10 +130,20 @@ export function parseJobSpec(value: unknown): Result<JobSpec> {
   if (!isFields(value)) return refuse('params_invalid', 'job.json must hold an object.');
   const unknown = Object.keys(value).find((key) => !KNOWN.has(key));
   if (unknown !== undefined) return refuse('params_invalid', `"${unknown}" in job.json is unknown.`);
-  if (value['contract'] !== undefined && value['contract'] !== CONTRACT) return refuse('params_invalid', `The contract must be ${CONTRACT}.`);
+  if (value['contract'] !== undefined && value['contract'] !== CONTRACT)
+    return refuse('params_invalid', `The contract must be ${CONTRACT}.`);
   const label = parseLabel(value['label']);
   if (!label.ok) return label;
-  const { exclude = [], features, deviceColumn, timeColumn, seed = 1, trainer = 'gbdt', task = 'auto', attempt = 1 } = value;
+  const {
+    exclude = [],
+    features,
+    deviceColumn,
+    timeColumn,
+    seed = 1,
+    trainer = 'gbdt',
+    task = 'auto',
+    attempt = 1,
+  } = value;
   if (!isTexts(exclude) || (features !== undefined && !isTexts(features))) {
     return refuse('params_invalid', '"exclude" and "features" must be lists of columns.');
   }
@@ -120,8 +151,13 @@ export function parseJobSpec(value: unknown): Result<JobSpec> {
     return refuse('params_invalid', '"deviceColumn" and "timeColumn" must be columns.');
   }
   if (trainer !== 'gbdt' && trainer !== 'linear') return refuse('params_invalid', '"trainer" must be gbdt or linear.');
-  if (task !== 'auto' && !TASKS.includes(task as Task)) return refuse('params_invalid', `"task" must be auto, ${TASKS.join(', ')}.`);
-  if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(attempt)) return refuse('params_invalid', '"seed" and "attempt" must be integers.');
+  if (task !== 'auto' && !TASKS.includes(task as Task))
+    return refuse('params_invalid', `"task" must be auto, ${TASKS.join(', ')}.`);
+  if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(attempt))
+    return refuse('params_invalid', '"seed" and "attempt" must be integers.');
+  if (typeof label.value !== 'string' && deviceColumn !== undefined && deviceColumn !== label.value.deviceColumn) {
+    return refuse('params_invalid', '"deviceColumn" must be the one that the label names.');
+  }
   const hasDevices = deviceColumn !== undefined || typeof label.value !== 'string';
   const split = parseSplit(value['split'], hasDevices);
   if (!split.ok) return split;

@@ -26,7 +26,13 @@ export type JobExit = 0 | 1 | 10 | 11 | 12 | 143;
 /** One line of progress on standard output. */
 export type JobLine =
   | { readonly t: 'phase'; readonly name: 'read' | 'train' | 'write' | 'done' }
-  | { readonly t: 'metric'; readonly step: number; readonly steps: number; readonly name: string; readonly value: number }
+  | {
+      readonly t: 'metric';
+      readonly step: number;
+      readonly steps: number;
+      readonly name: string;
+      readonly value: number;
+    }
   | { readonly t: 'dropped'; readonly name: string; readonly reason: string; readonly says: string };
 
 const MAX_SPEC_BYTES = 1 << 20;
@@ -35,12 +41,21 @@ const TURN_MS = 50;
 const REPORT_MS = 250;
 
 const exitOf = (code: ReasonCode): JobExit =>
-  code === 'data_too_large' || code === 'training_timeout' ? 12 : code === 'params_invalid' ? 11 : code === 'training_cancelled' ? 143 : code === 'training_failed' ? 1 : 10;
+  code === 'data_too_large' || code === 'training_timeout'
+    ? 12
+    : code === 'params_invalid'
+      ? 11
+      : code === 'training_cancelled'
+        ? 143
+        : code === 'training_failed'
+          ? 1
+          : 10;
 
 async function readJson(file: string, fallback: unknown): Promise<Result<unknown>> {
   try {
     const { size } = await stat(file);
-    if (size > MAX_SPEC_BYTES) return refuse('params_invalid', `${path.basename(file)} is larger than ${MAX_SPEC_BYTES} bytes.`);
+    if (size > MAX_SPEC_BYTES)
+      return refuse('params_invalid', `${path.basename(file)} is larger than ${MAX_SPEC_BYTES} bytes.`);
     return accept(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
     if (error instanceof SyntaxError) return refuse('params_invalid', `${path.basename(file)} is not JSON.`);
@@ -49,17 +64,22 @@ async function readJson(file: string, fallback: unknown): Promise<Result<unknown
   }
 }
 
-async function readData(file: string, sha256: string | undefined): Promise<Result<{ bytes: Uint8Array; sha256: string }>> {
+async function readData(
+  file: string,
+  sha256: string | undefined,
+): Promise<Result<{ bytes: Uint8Array; sha256: string }>> {
   let bytes: Uint8Array;
   try {
     const { size } = await stat(file);
-    if (size > TABLE_LIMITS.bytes) return refuse('data_too_large', `${size} bytes, the limit is ${TABLE_LIMITS.bytes}.`);
+    if (size > TABLE_LIMITS.bytes)
+      return refuse('data_too_large', `${size} bytes, the limit is ${TABLE_LIMITS.bytes}.`);
     bytes = await readFile(file);
   } catch {
     return refuse('data_unreadable', `${path.basename(file)} cannot be read.`);
   }
   const digest = createHash('sha256').update(bytes).digest('hex');
-  if (sha256 !== undefined && sha256 !== digest) return refuse('data_unreadable', `Its SHA-256 is ${digest} and not ${sha256}.`);
+  if (sha256 !== undefined && sha256 !== digest)
+    return refuse('data_unreadable', `Its SHA-256 is ${digest} and not ${sha256}.`);
   return accept({ bytes, sha256: digest });
 }
 
@@ -80,7 +100,13 @@ async function drive(
     const { round, rounds, validationLoss } = step.value;
     if (now - reportAt >= REPORT_MS || round === 1) {
       reportAt = now;
-      emit({ t: 'metric', step: round, steps: rounds, name: validationLoss === undefined ? 'step' : 'validationLoss', value: validationLoss ?? round });
+      emit({
+        t: 'metric',
+        step: round,
+        steps: rounds,
+        name: validationLoss === undefined ? 'step' : 'validationLoss',
+        value: validationLoss ?? round,
+      });
     }
     if (now - turnAt >= TURN_MS) {
       await nextTurn();
@@ -108,7 +134,12 @@ async function runSteps(dir: string, emit: (line: JobLine) => void, cancel: Abor
   await nextTurn();
   if (cancel.aborted) return refuse('training_cancelled', 'Stopped before training.');
   emit({ t: 'phase', name: 'train' });
-  const trained = await drive(trainOnTable(table.value, spec.value, hyper.value), emit, cancel, spec.value.limits.wallS ?? Number.POSITIVE_INFINITY);
+  const trained = await drive(
+    trainOnTable(table.value, spec.value, hyper.value),
+    emit,
+    cancel,
+    spec.value.limits.wallS ?? Number.POSITIVE_INFINITY,
+  );
   if (!trained.ok) return trained;
   const result = trained.value;
   for (const { name, reason, says } of result.prepared.dropped) emit({ t: 'dropped', name, reason, says });

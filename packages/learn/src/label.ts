@@ -39,8 +39,12 @@ export function buildLabel(source: LabelSource, task: Task | 'auto'): Result<{ l
   });
   if (places.length === 0) return refuse('data_label_invalid', `The label "${column.name}" is missing in every row.`);
   if (column.kind === 'text') {
-    if (task === 'regression') return refuse('data_label_invalid', `The label "${column.name}" is text and cannot be a number.`);
-    const values = Array.from(places, (place) => column.levels[column.codes[order[place] as number] as number] as string);
+    if (task === 'regression')
+      return refuse('data_label_invalid', `The label "${column.name}" is text and cannot be a number.`);
+    const values = Array.from(
+      places,
+      (place) => column.levels[column.codes[order[place] as number] as number] as string,
+    );
     return finish(classesOf(values, column.name, task, false), places);
   }
   const values = Float64Array.from(places, (place) => column.values[order[place] as number] as number);
@@ -48,7 +52,8 @@ export function buildLabel(source: LabelSource, task: Task | 'auto'): Result<{ l
   const integers = values.every(Number.isSafeInteger);
   const looksClassed = distinct.size === 2 || (integers && distinct.size <= MAX_INTEGER_CLASSES);
   if (task === 'regression' || (task === 'auto' && !looksClassed)) {
-    if (distinct.size === 1) return refuse('data_label_invalid', `The label "${column.name}" is ${values[0]} in every row.`);
+    if (distinct.size === 1)
+      return refuse('data_label_invalid', `The label "${column.name}" is ${values[0]} in every row.`);
     return accept({ label: { task: 'regression', classes: [], indexClasses: false, target: values }, kept: places });
   }
   const spelled = Array.from(values, String);
@@ -65,13 +70,18 @@ function classesOf(values: readonly string[], name: string, task: Task | 'auto',
   if (counts.size > MAX_CLASSES) {
     return refuse('data_label_invalid', `The label "${name}" has ${counts.size} classes, the limit is ${MAX_CLASSES}.`);
   }
-  if (task === 'binary' && counts.size !== 2) return refuse('data_label_invalid', `The label "${name}" has ${counts.size} classes, not 2.`);
+  if (task === 'binary' && counts.size !== 2)
+    return refuse('data_label_invalid', `The label "${name}" has ${counts.size} classes, not 2.`);
   if (values.some((value) => value.length > MAX_CLASS_NAME)) {
     return refuse('data_label_invalid', `A class of "${name}" is longer than ${MAX_CLASS_NAME} characters.`);
   }
   const numeric = values.every((value) => value !== '' && Number.isFinite(Number(value)));
   const classes = [...counts.keys()].sort((a, b) => (numeric ? Number(a) - Number(b) : a < b ? -1 : 1));
-  if (!numeric && classes.length === 2 && (counts.get(classes[1] as string) ?? 0) > (counts.get(classes[0] as string) ?? 0)) {
+  if (
+    !numeric &&
+    classes.length === 2 &&
+    (counts.get(classes[1] as string) ?? 0) > (counts.get(classes[0] as string) ?? 0)
+  ) {
     classes.reverse();
   }
   const index = new Map(classes.map((value, k) => [value, k]));
@@ -83,9 +93,15 @@ function classesOf(values: readonly string[], name: string, task: Task | 'auto',
   });
 }
 
-function deriveEnd(spec: LabelSpec, devices: Int32Array, task: Task | 'auto'): Result<{ label: Label; kept: Int32Array }> {
-  if (!Number.isSafeInteger(spec.rows) || spec.rows < 1) return refuse('params_invalid', '"rows" of the label must be a positive integer.');
-  if (task !== 'auto' && task !== 'binary') return refuse('params_invalid', 'A label "within N rows of the end" is binary.');
+function deriveEnd(
+  spec: LabelSpec,
+  devices: Int32Array,
+  task: Task | 'auto',
+): Result<{ label: Label; kept: Int32Array }> {
+  if (!Number.isSafeInteger(spec.rows) || spec.rows < 1)
+    return refuse('params_invalid', '"rows" of the label must be a positive integer.');
+  if (task !== 'auto' && task !== 'binary')
+    return refuse('params_invalid', 'A label "within N rows of the end" is binary.');
   const left = new Map<number, number>();
   const target = new Float64Array(devices.length);
   let positive = 0;
@@ -97,7 +113,8 @@ function deriveEnd(spec: LabelSpec, devices: Int32Array, task: Task | 'auto'): R
     target[i] = 1;
     positive++;
   }
-  if (positive === devices.length) return refuse('data_one_class', `Every row is within ${spec.rows} rows of its device's end.`);
+  if (positive === devices.length)
+    return refuse('data_one_class', `Every row is within ${spec.rows} rows of its device's end.`);
   return accept({
     label: { task: 'binary', classes: ['0', '1'], indexClasses: true, target },
     kept: Int32Array.from(devices, (_, i) => i),

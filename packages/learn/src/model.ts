@@ -25,7 +25,11 @@ export interface Predictions {
   readonly values: Float64Array;
 }
 
-export function scoreDesign(estimator: TrainedModel['estimator'], columns: readonly Float32Array[], rows: number): Float64Array {
+export function scoreDesign(
+  estimator: TrainedModel['estimator'],
+  columns: readonly Float32Array[],
+  rows: number,
+): Float64Array {
   return estimator.kind === 'trees' ? scoreTrees(estimator, columns, rows) : scoreLinear(estimator, columns, rows);
 }
 
@@ -34,5 +38,9 @@ export function predictRows(model: TrainedModel, features: FeatureRows): Predict
   const { task } = model.estimator;
   if (task === 'regression') return { probabilities: new Float64Array(0), chosen: new Int32Array(0), values: raw };
   const probabilities = toProbabilities(raw, model.classes.length, task);
-  return { probabilities, chosen: chooseClasses(probabilities, model.classes.length, model.threshold), values: new Float64Array(0) };
+  return {
+    probabilities,
+    chosen: chooseClasses(probabilities, model.classes.length, model.threshold),
+    values: new Float64Array(0),
+  };
 }

@@ -1,8 +1,8 @@
 // Decides what each column of a table is for: label, device, time, feature, or dropped with the reason said. Trains nothing.
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { buildLabel, type Label, type LabelSpec } from './label.ts';
-import type { Task } from './task.ts';
 import type { Column, NumberColumn, Table, TextColumn } from './table.ts';
+import type { Task } from './task.ts';
 
 export interface PrepareOptions {
   /** A column, or a label derived from where a row stands in its device's life. */
@@ -17,7 +17,14 @@ export interface PrepareOptions {
   readonly timeColumn?: string | undefined;
 }
 
-export type DropReason = 'excluded' | 'constant' | 'all_missing' | 'identifier' | 'counter' | 'too_many_values' | 'too_large';
+export type DropReason =
+  | 'excluded'
+  | 'constant'
+  | 'all_missing'
+  | 'identifier'
+  | 'counter'
+  | 'too_many_values'
+  | 'too_large';
 
 export interface DroppedColumn {
   readonly name: string;
@@ -82,12 +89,17 @@ function judgeText(column: TextColumn): DroppedColumn | undefined {
   let present = 0;
   for (const code of codes) if (code >= 0) present++;
   if (present === 0) return { name, reason: 'all_missing', says: 'It has no value in any row.' };
-  if (levels.length === 1) return { name, reason: 'constant', says: `It is "${levels[0]}" in every row that has a value.` };
+  if (levels.length === 1)
+    return { name, reason: 'constant', says: `It is "${levels[0]}" in every row that has a value.` };
   if (present >= 8 && levels.length > IDENTIFIER_SHARE * present) {
     return { name, reason: 'identifier', says: `${levels.length} different texts in ${present} rows: it names rows.` };
   }
   if (levels.length > MAX_TEXT_LEVELS) {
-    return { name, reason: 'too_many_values', says: `${levels.length} different texts, the limit is ${MAX_TEXT_LEVELS}.` };
+    return {
+      name,
+      reason: 'too_many_values',
+      says: `${levels.length} different texts, the limit is ${MAX_TEXT_LEVELS}.`,
+    };
   }
   return undefined;
 }
@@ -125,7 +137,8 @@ export const takeTexts = (column: TextColumn, rows: ArrayLike<number>): TextColu
 function nameDevices(column: Column, rows: Int32Array): { codes: Int32Array; names: string[] } {
   const names = new Map<string, number>();
   const codes = Int32Array.from(rows, (row) => {
-    const value = column.kind === 'text' ? (column.levels[column.codes[row] as number] ?? '') : String(column.values[row]);
+    const value =
+      column.kind === 'text' ? (column.levels[column.codes[row] as number] ?? '') : String(column.values[row]);
     const known = names.get(value);
     if (known !== undefined) return known;
     names.set(value, names.size);
@@ -137,7 +150,8 @@ function nameDevices(column: Column, rows: Int32Array): { codes: Int32Array; nam
 export function prepareTable(table: Table, options: PrepareOptions): Result<Prepared> {
   const byName = new Map(table.columns.map((column) => [column.name, column]));
   const labelColumn = typeof options.label === 'string' ? options.label : undefined;
-  const deviceColumn = options.deviceColumn ?? (typeof options.label === 'string' ? undefined : options.label.deviceColumn);
+  const deviceColumn =
+    options.deviceColumn ?? (typeof options.label === 'string' ? undefined : options.label.deviceColumn);
   const roles = [labelColumn, deviceColumn, options.timeColumn].filter((name) => name !== undefined);
   for (const name of [...roles, ...(options.exclude ?? []), ...(options.features ?? [])]) {
     if (byName.has(name)) continue;
@@ -181,6 +195,9 @@ export function prepareTable(table: Table, options: PrepareOptions): Result<Prep
     label,
     dropped,
     unlabelled: table.rows - rows.length,
-    devices: allDevices && { codes: Int32Array.from(kept, (i) => allDevices.codes[i] as number), names: allDevices.names },
+    devices: allDevices && {
+      codes: Int32Array.from(kept, (i) => allDevices.codes[i] as number),
+      names: allDevices.names,
+    },
   });
 }

@@ -49,10 +49,20 @@ export interface JobReport extends ModelSchema {
   readonly trainer: JobSpec['trainer'];
   readonly label: JobSpec['label'];
   readonly dropped: readonly DroppedColumn[];
-  readonly rows: { readonly table: number; readonly unlabelled: number; readonly fit: number; readonly validation: number; readonly test: number };
+  readonly rows: {
+    readonly table: number;
+    readonly unlabelled: number;
+    readonly fit: number;
+    readonly validation: number;
+    readonly test: number;
+  };
   readonly split: SplitSpec;
   /** Devices per part when there is a device column. */
-  readonly devices?: { readonly fit: readonly string[]; readonly validation: readonly string[]; readonly test: readonly string[] };
+  readonly devices?: {
+    readonly fit: readonly string[];
+    readonly validation: readonly string[];
+    readonly test: readonly string[];
+  };
   readonly thresholdBy?: 'f1' | 'given';
   /** Rows = truth, columns = answer, on the test rows; empty for regression. */
   readonly confusion: readonly (readonly number[])[];
@@ -69,7 +79,9 @@ export function describeSchema(model: TrainedModel): ModelSchema {
     task: estimator.task,
     features: [
       ...layout.numeric.map((name, index): FeatureSchema => ({ name, kind: 'numeric', input: 'x', index })),
-      ...layout.categorical.map(({ name, levels }, index): FeatureSchema => ({ name, kind: 'categorical', input: 'c', index, levels })),
+      ...layout.categorical.map(
+        ({ name, levels }, index): FeatureSchema => ({ name, kind: 'categorical', input: 'c', index, levels }),
+      ),
     ],
     classes,
     labelType: estimator.task === 'regression' ? 'float32' : model.indexClasses ? 'int64' : 'string',
@@ -82,7 +94,12 @@ export function describeSchema(model: TrainedModel): ModelSchema {
 }
 
 /** `drover.kind`, `drover.schema` and `drover.lineage` for the ONNX file. `dataSha256` is the digest of the table's bytes. */
-export function describeMetadata(result: TrainedTable, spec: JobSpec, hyper: Hyperparameters, dataSha256: string): Record<string, string> {
+export function describeMetadata(
+  result: TrainedTable,
+  spec: JobSpec,
+  hyper: Hyperparameters,
+  dataSha256: string,
+): Record<string, string> {
   const { trees, linear, classWeights, threshold } = hyper;
   return {
     'drover.kind': `${spec.trainer}/${result.model.estimator.task}`,
@@ -105,7 +122,9 @@ export function describeMetadata(result: TrainedTable, spec: JobSpec, hyper: Hyp
 
 function nameDevices(result: TrainedTable, rows: Int32Array): string[] {
   const { devices } = result.prepared;
-  return devices ? [...new Set(Array.from(rows, (row) => devices.codes[row] as number))].map((code) => devices.names[code] as string) : [];
+  return devices
+    ? [...new Set(Array.from(rows, (row) => devices.codes[row] as number))].map((code) => devices.names[code] as string)
+    : [];
 }
 
 export function describeJob(result: TrainedTable, spec: JobSpec, tableRows: number): JobReport {

@@ -27,19 +27,22 @@ function cutPoints(count: number, spec: SplitSpec): [number, number] {
 
 export function splitRows(rows: number, devices: Int32Array | undefined, spec: SplitSpec, seed: number): Result<Parts> {
   const { validationShare: v, testShare: t } = spec;
-  if (!(v > 0 && t > 0 && v + t < 0.9)) return refuse('params_invalid', 'The shares for validation and test must be above 0 and below 0.9 together.');
+  if (!(v > 0 && t > 0 && v + t < 0.9))
+    return refuse('params_invalid', 'The shares for validation and test must be above 0 and below 0.9 together.');
   if (spec.by === 'device' && !devices) return refuse('params_invalid', 'A split by device needs a device column.');
   const byDevice = spec.by === 'device' ? (devices as Int32Array) : undefined;
   const unitOf = (row: number): number => (byDevice ? (byDevice[row] as number) : row);
   let units = rows;
   if (byDevice) units = new Set(byDevice).size;
-  if (units < 3) return refuse('data_empty', `${units} ${byDevice ? 'device(s)' : 'row(s)'} cannot be parted in three.`);
+  if (units < 3)
+    return refuse('data_empty', `${units} ${byDevice ? 'device(s)' : 'row(s)'} cannot be parted in three.`);
   const place = new Int32Array(byDevice ? byDevice.reduce((a, b) => Math.max(a, b), 0) + 1 : rows).fill(-1);
   let next = 0;
   for (let row = 0; row < rows; row++) if (place[unitOf(row)] === -1) place[unitOf(row)] = next++;
   const order = spec.by === 'random' ? shuffle(createRandom(seed), units) : undefined;
   const [fitEnd, validationEnd] = cutPoints(units, spec);
-  if (fitEnd < 1) return refuse('data_empty', `${units} ${byDevice ? 'devices' : 'rows'} are too few for these shares.`);
+  if (fitEnd < 1)
+    return refuse('data_empty', `${units} ${byDevice ? 'devices' : 'rows'} are too few for these shares.`);
   const fit: number[] = [];
   const validation: number[] = [];
   const test: number[] = [];

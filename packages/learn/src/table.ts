@@ -45,7 +45,23 @@ export interface TableOptions {
 const MAX_NAME = 256;
 
 /** What stands for "no value"; infinities count as missing too, since no statistic can hold them. */
-const MISSING = new Set(['', '?', 'NA', 'N/A', 'NaN', 'nan', 'NAN', 'null', 'NULL', 'inf', '-inf', 'Inf', '-Inf', 'Infinity', '-Infinity']);
+const MISSING = new Set([
+  '',
+  '?',
+  'NA',
+  'N/A',
+  'NaN',
+  'nan',
+  'NAN',
+  'null',
+  'NULL',
+  'inf',
+  '-inf',
+  'Inf',
+  '-Inf',
+  'Infinity',
+  '-Infinity',
+]);
 
 export const isMissing = (field: string): boolean => MISSING.has(field);
 
@@ -76,7 +92,8 @@ function nameColumns(fields: readonly string[], hasHeader: boolean): Result<stri
   const seen = new Set<string>();
   for (const [i, name] of names.entries()) {
     if (name === '') names[i] = `c${i + 1}`;
-    if (name.length > MAX_NAME) return refuse('data_unreadable', `The name of column ${i + 1} is longer than ${MAX_NAME} characters.`);
+    if (name.length > MAX_NAME)
+      return refuse('data_unreadable', `The name of column ${i + 1} is longer than ${MAX_NAME} characters.`);
     if (seen.has(names[i] as string)) return refuse('data_unreadable', `Two columns are named "${names[i]}".`);
     seen.add(names[i] as string);
   }
@@ -101,7 +118,8 @@ export function parseTable(input: string | Uint8Array, options: TableOptions = {
   let width = 0;
   const read = readRecords(text, layout, (fields, record) => {
     if (record === 0) {
-      if (fields.length > limits.columns) return refuse('data_too_large', `${fields.length} columns, the limit is ${limits.columns}.`);
+      if (fields.length > limits.columns)
+        return refuse('data_too_large', `${fields.length} columns, the limit is ${limits.columns}.`);
       const named = nameColumns(fields, layout.hasHeader);
       if (!named.ok) return named;
       names = named.value;
@@ -134,7 +152,11 @@ export function parseTable(input: string | Uint8Array, options: TableOptions = {
   const texts = readTexts(text, layout, builders, rows);
   const columns = builders.map(
     (builder, i): Column =>
-      texts.get(i)?.(names[i] as string) ?? { kind: 'number', name: names[i] as string, values: i < width ? builder.values.slice(0, rows) : new Float64Array(rows).fill(Number.NaN) },
+      texts.get(i)?.(names[i] as string) ?? {
+        kind: 'number',
+        name: names[i] as string,
+        values: i < width ? builder.values.slice(0, rows) : new Float64Array(rows).fill(Number.NaN),
+      },
   );
   return accept({ rows, columns, layout });
 }
@@ -171,14 +193,17 @@ function readTexts(
     });
   }
   return new Map(
-    wanted.map(({ column, codes, levels }) => [column, (name) => ({ kind: 'text', name, codes, levels: [...levels.keys()] })]),
+    wanted.map(({ column, codes, levels }) => [
+      column,
+      (name) => ({ kind: 'text', name, codes, levels: [...levels.keys()] }),
+    ]),
   );
 }
 
 function decodeText(input: string | Uint8Array): Result<string> {
-  if (typeof input === 'string') return accept(input.startsWith('\uFEFF') ? input.slice(1) : input);
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(input);
+    const decoded = typeof input === 'string' ? input : new TextDecoder('utf-8', { fatal: true }).decode(input);
+    const text = decoded.startsWith('\uFEFF') ? decoded.slice(1) : decoded;
     return text.includes('\0') ? refuse('data_unreadable', 'The file holds zero bytes: it is not text.') : accept(text);
   } catch {
     return refuse('data_unreadable', 'The file is not UTF-8 text.');

@@ -51,7 +51,8 @@ export function chooseClasses(probabilities: Float64Array, classes: number, thre
       continue;
     }
     let best = 0;
-    for (let k = 1; k < classes; k++) if ((probabilities[from + k] as number) > (probabilities[from + best] as number)) best = k;
+    for (let k = 1; k < classes; k++)
+      if ((probabilities[from + k] as number) > (probabilities[from + best] as number)) best = k;
     out[row] = best;
   }
   return out;

@@ -1,9 +1,16 @@
 // Takes a table to a finished model: prepare, split, fit, choose the threshold, judge on rows that took no part in any of it.
 // Stepwise like the trainers; reads no clock and no file.
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import { chooseThreshold, type ClassReport, evaluateClasses, evaluateValues, type Metrics } from './evaluate.ts';
-import { expandFeatures, type FeatureRows, planLayout, takeFeatures } from './features.ts';
-import { planBins } from './gbdt/bins.ts';
+import { type ClassReport, chooseThreshold, evaluateClasses, evaluateValues, type Metrics } from './evaluate.ts';
+import {
+  expandFeatures,
+  type FeatureLayout,
+  type FeatureRows,
+  nameDesign,
+  planLayout,
+  takeFeatures,
+} from './features.ts';
+import { MAX_BINS } from './gbdt/bins.ts';
 import { measureForest } from './gbdt/grow.ts';
 import { MAX_KERNEL_BYTES } from './gbdt/kernel.ts';
 import { balanceClasses, type RoundReport, trainTrees } from './gbdt/train.ts';
@@ -31,13 +38,19 @@ export interface TrainedTable {
   readonly thresholdBy: 'f1' | 'given' | undefined;
 }
 
-const take = (target: Float64Array, rows: Int32Array): Float64Array => Float64Array.from(rows, (row) => target[row] as number);
+const take = (target: Float64Array, rows: Int32Array): Float64Array =>
+  Float64Array.from(rows, (row) => target[row] as number);
 
-function weighClasses(rule: Hyperparameters['classWeights'], classes: readonly string[], target: Float64Array): Result<number[] | undefined> {
+function weighClasses(
+  rule: Hyperparameters['classWeights'],
+  classes: readonly string[],
+  target: Float64Array,
+): Result<number[] | undefined> {
   if (rule === 'none' || classes.length === 0) return accept(undefined);
   if (rule === 'balanced') return accept(balanceClasses(target, classes.length));
   const unknown = Object.keys(rule).find((name) => !classes.includes(name));
-  if (unknown !== undefined) return refuse('params_invalid', `"classWeights" names "${unknown}"; classes: ${classes.join(', ')}.`);
+  if (unknown !== undefined)
+    return refuse('params_invalid', `"classWeights" names "${unknown}"; classes: ${classes.join(', ')}.`);
   return accept(classes.map((name) => (Object.hasOwn(rule, name) ? (rule[name] as number) : 1)));
 }
 
@@ -62,16 +75,17 @@ export function* trainOnTable(
   const prepared = dropUnfitted(preparing.value, parts.fit);
   const { numeric, categorical } = prepared;
   const layout = planLayout(numeric, categorical, parts.fit);
-  const [fit, validation, test] = [parts.fit, parts.validation, parts.test].map((rows) => takeFeatures(numeric, categorical, rows)) as [
-    FeatureRows,
-    FeatureRows,
-    FeatureRows,
-  ];
+  const [fit, validation, test] = [parts.fit, parts.validation, parts.test].map((rows) =>
+    takeFeatures(numeric, categorical, rows),
+  ) as [FeatureRows, FeatureRows, FeatureRows];
   const target = take(label.target, parts.fit);
   const validationTarget = take(label.target, parts.validation);
   const seen = new Set(target).size;
   if (label.task !== 'regression' && seen < 2) {
-    return refuse('data_one_class', `The ${target.length} rows to fit hold only one of ${label.classes.length} classes; split another way.`);
+    return refuse(
+      'data_one_class',
+      `The ${target.length} rows to fit hold only one of ${label.classes.length} classes; split another way.`,
+    );
   }
   const weighing = weighClasses(hyper.classWeights, label.classes, target);
   if (!weighing.ok) return weighing;
@@ -80,7 +94,7 @@ export function* trainOnTable(
   const shared = { task: label.task, classes: label.classes.length, classWeights: weighing.value };
   let estimator: TrainedModel['estimator'];
   if (hyper.trees) {
-    const needed = measureForest(fit.rows, planBins(columns).counts, hyper.trees.maxLeaves);
+    const needed = measureForest(fit.rows, boundBins(layout), hyper.trees.maxLeaves);
     const most = Math.min(MAX_KERNEL_BYTES, (spec.limits.memMB ?? Number.POSITIVE_INFINITY) * 2 ** 20);
     if (needed > most) return refuse('data_too_large', `Training needs ${needed} bytes, the limit is ${most}.`);
     estimator = yield* trainTrees({
@@ -130,7 +144,15 @@ function dropUnfitted(prepared: Prepared, fit: Int32Array): Prepared {
   return { ...prepared, numeric: kept, dropped: [...prepared.dropped, ...dropped] };
 }
 
-function thresholdOn(estimator: TrainedModel['estimator'], columns: readonly Float32Array[], target: Float64Array): number {
+/** At most this many value bins per design column: one-hot columns hold 0 and 1 only. */
+const boundBins = (layout: FeatureLayout): number[] =>
+  nameDesign(layout).map((_, j) => (j < layout.numeric.length ? MAX_BINS : 2));
+
+function thresholdOn(
+  estimator: TrainedModel['estimator'],
+  columns: readonly Float32Array[],
+  target: Float64Array,
+): number {
   const probabilities = toProbabilities(scoreDesign(estimator, columns, target.length), 2, 'binary');
   return chooseThreshold(
     Float64Array.from(target, (_, row) => probabilities[2 * row + 1] as number),

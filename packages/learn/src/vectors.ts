@@ -61,7 +61,9 @@ export function makeVectors(model: TrainedModel, features: FeatureRows): SelfTes
   const candidates = blankSome(takeRows(features, spread));
   const { probabilities } = predictRows(model, candidates);
   const classes = model.classes.length;
-  const clear = spread.map((_, row) => row).filter((row) => classes === 0 || isClear(probabilities, row, classes, model.threshold));
+  const clear = spread
+    .map((_, row) => row)
+    .filter((row) => classes === 0 || isClear(probabilities, row, classes, model.threshold));
   const chosen = takeRows(candidates, clear.slice(0, VECTOR_ROWS));
   const { x, c, rows } = toInputs(chosen);
   const answers = predictRows(model, chosen);

@@ -93,7 +93,9 @@ function addScores(draft: Draft, model: TrainedModel, design: string): string {
 function addLabel(draft: Draft, model: TrainedModel, index: string): void {
   const names = { keys_int64s: is(model.classes.keys()), values_strings: ss(model.classes) };
   draft.nodes.push(
-    model.indexClasses ? node('Identity', [index], ['label']) : node('LabelEncoder', [index], ['label'], names, ML_DOMAIN),
+    model.indexClasses
+      ? node('Identity', [index], ['label'])
+      : node('LabelEncoder', [index], ['label'], names, ML_DOMAIN),
   );
 }
 
@@ -141,7 +143,8 @@ export function exportModel(model: TrainedModel, metadata: Readonly<Record<strin
   else draft.nodes.push(node('Identity', [raw], ['y']));
   const inputs: ValueSpec[] = [];
   if (layout.numeric.length > 0) inputs.push({ name: 'x', dtype: 'float32', shape: ['N', layout.numeric.length] });
-  if (layout.categorical.length > 0) inputs.push({ name: 'c', dtype: 'string', shape: ['N', layout.categorical.length] });
+  if (layout.categorical.length > 0)
+    inputs.push({ name: 'c', dtype: 'string', shape: ['N', layout.categorical.length] });
   return buildModel({
     name: 'drover',
     opset: ONNX_VERSIONS.opset,

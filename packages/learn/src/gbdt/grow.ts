@@ -25,20 +25,35 @@ export interface Forest {
   readonly codes: Uint8Array;
   readonly cells: Float64Array;
   readonly table: Uint32Array;
-  readonly places: { codes: number; pairs: number; gathered: number; order: number; scratch: number; table: number; cells: number };
+  readonly places: {
+    codes: number;
+    pairs: number;
+    gathered: number;
+    order: number;
+    scratch: number;
+    table: number;
+    cells: number;
+  };
   readonly histogramCells: number;
   readonly columns: readonly HistogramColumn[];
 }
 
-/** Bytes of kernel memory that a training needs. */
-export function measureForest(rows: number, counts: Uint16Array, maxLeaves: number): number {
+/** Bytes of kernel memory that a training needs; `counts` are the value bins of each column, or bounds of them. */
+export function measureForest(rows: number, counts: ArrayLike<number>, maxLeaves: number): number {
   let cells = 0;
-  for (const count of counts) cells += count + 1;
-  return align(rows * counts.length) + rows * 40 + 64 + counts.length * 12 + (maxLeaves + 2) * cells * CELL_BYTES + 4096;
+  for (let f = 0; f < counts.length; f++) cells += (counts[f] as number) + 1;
+  return (
+    align(rows * counts.length) + rows * 40 + 64 + counts.length * 12 + (maxLeaves + 2) * cells * CELL_BYTES + 4096
+  );
 }
 
 /** Lays the memory out and bins all rows. Throws RangeError beyond `MAX_KERNEL_BYTES`: ask `measureForest` first. */
-export function plantForest(columns: readonly Float32Array[], binning: Binning, maxLeaves: number, name?: KernelName): Forest {
+export function plantForest(
+  columns: readonly Float32Array[],
+  binning: Binning,
+  maxLeaves: number,
+  name?: KernelName,
+): Forest {
   const rows = columns[0]?.length ?? 0;
   const bytes = measureForest(rows, binning.counts, maxLeaves);
   if (bytes > MAX_KERNEL_BYTES) throw new RangeError(`training needs ${bytes} bytes of kernel memory`);
@@ -161,7 +176,8 @@ export function growTree(
       split.missingLeft ? 1 : 0,
       places.scratch,
     );
-    if (wentLeft !== split.left.rows) throw new Error(`histogram counts ${split.left.rows} rows, partition ${wentLeft}`);
+    if (wentLeft !== split.left.rows)
+      throw new Error(`histogram counts ${split.left.rows} rows, partition ${wentLeft}`);
     const depth = leaf.depth + 1;
     const mayGrow = depth < rules.maxDepth && open.length + 1 < rules.maxLeaves;
     const canSplit = (sums: NodeSums): boolean => mayGrow && sums.rows >= 2 * rules.minLeafRows;
@@ -184,7 +200,14 @@ export function growTree(
     };
     const rightFrom = leaf.from + wentLeft;
     open[pick] = { ...split.left, from: leaf.from, depth, parent: node, isLeft: true, ...close(split.left, leftSlot) };
-    open.push({ ...split.right, from: rightFrom, depth, parent: node, isLeft: false, ...close(split.right, rightSlot) });
+    open.push({
+      ...split.right,
+      from: rightFrom,
+      depth,
+      parent: node,
+      isLeft: false,
+      ...close(split.right, rightSlot),
+    });
   }
   if (nodes.length === 0) return undefined;
   open.forEach((leaf, i) => {

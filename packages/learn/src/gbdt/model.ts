@@ -1,6 +1,7 @@
 // Owns the trained tree model: what it is, its raw scores and its predictions. The exporter must match `predictTrees`.
-import { addTree, type Tree } from './tree.ts';
+
 import type { Task } from '../task.ts';
+import { addTree, type Tree } from './tree.ts';
 
 export interface TreeModel {
   readonly kind: 'trees';

@@ -35,22 +35,43 @@ function makeRows(task: Task, rows: number, seed: number): TrainingRows {
 }
 
 const train = (task: Task, fit: TrainingRows, given: Partial<TreeParams> = {}, more: object = {}): TreeModel =>
-  finish(trainTrees({ task, classes: task === 'regression' ? 0 : task === 'binary' ? 2 : 3, fit, params: params(given), seed: 9, ...more }));
+  finish(
+    trainTrees({
+      task,
+      classes: task === 'regression' ? 0 : task === 'binary' ? 2 : 3,
+      fit,
+      params: params(given),
+      seed: 9,
+      ...more,
+    }),
+  );
 
 const spell = (model: TreeModel): string =>
-  JSON.stringify(model, (_, value: unknown) => (ArrayBuffer.isView(value) ? Buffer.from(value.buffer).toString('hex') : value));
+  JSON.stringify(model, (_, value: unknown) =>
+    ArrayBuffer.isView(value) ? Buffer.from(value.buffer).toString('hex') : value,
+  );
 
 describe('boosted trees', () => {
-  it.each(['binary', 'multiclass', 'regression'] as const)('gives the same bits with the SIMD kernel and in plain JavaScript: %s', (task) => {
-    expect(hasSimd()).toBe(true);
-    const fit = makeRows(task, 3000, 4);
-    const grow = (kernel: KernelName): string =>
-      spell(train(task, fit, { iterations: 12, rowShare: 0.7, columnShare: 0.7 }, { kernel, classWeights: task === 'regression' ? undefined : [1, 3.3, 0.4] }));
-    const simd = grow('simd');
-    expect(grow('plain')).toBe(simd);
-    expect(grow('simd')).toBe(simd);
-    expect(simd.length).toBeGreaterThan(10_000);
-  });
+  it.each(['binary', 'multiclass', 'regression'] as const)(
+    'gives the same bits with the SIMD kernel and in plain JavaScript: %s',
+    (task) => {
+      expect(hasSimd()).toBe(true);
+      const fit = makeRows(task, 3000, 4);
+      const grow = (kernel: KernelName): string =>
+        spell(
+          train(
+            task,
+            fit,
+            { iterations: 12, rowShare: 0.7, columnShare: 0.7 },
+            { kernel, classWeights: task === 'regression' ? undefined : [1, 3.3, 0.4] },
+          ),
+        );
+      const simd = grow('simd');
+      expect(grow('plain')).toBe(simd);
+      expect(grow('simd')).toBe(simd);
+      expect(simd.length).toBeGreaterThan(10_000);
+    },
+  );
 
   it('draws other rows with another seed', () => {
     const fit = makeRows('binary', 500, 4);
@@ -70,28 +91,36 @@ describe('boosted trees', () => {
   it('finds the split that an exhaustive search over all cuts finds, and its leaf means', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constant(Number.NaN)), fc.integer({ min: -5, max: 5 })), {
-          minLength: 4,
-          maxLength: 60,
-        }),
+        fc.array(
+          fc.tuple(fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constant(Number.NaN)), fc.integer({ min: -5, max: 5 })),
+          {
+            minLength: 4,
+            maxLength: 60,
+          },
+        ),
         fc.integer({ min: 1, max: 3 }),
         (points, minLeafRows) => {
-          const fit = { columns: [Float32Array.from(points, ([x]) => x)], target: Float64Array.from(points, ([, y]) => y) };
+          const fit = {
+            columns: [Float32Array.from(points, ([x]) => x)],
+            target: Float64Array.from(points, ([, y]) => y),
+          };
           const model = train('regression', fit, { iterations: 1, maxLeaves: 2, learningRate: 1, minLeafRows });
           const error = (rows: number[]): number => {
             const mean = rows.reduce((a, b) => a + b, 0) / rows.length;
             return rows.reduce((sum, y) => sum + (y - mean) ** 2, 0);
           };
           let best = error([...fit.target]);
-          for (const cut of [...fit.columns[0]?.filter((x) => !Number.isNaN(x)) ?? []]) {
+          for (const cut of fit.columns[0]?.filter((x) => !Number.isNaN(x)) ?? []) {
             for (const missingLeft of [true, false]) {
               const isLeft = points.map(([x]) => (Number.isNaN(x) ? missingLeft : x <= cut));
               const left = points.flatMap(([, y], i) => (isLeft[i] ? [y] : []));
               const right = points.flatMap(([, y], i) => (isLeft[i] ? [] : [y]));
-              if (left.length >= minLeafRows && right.length >= minLeafRows) best = Math.min(best, error(left) + error(right));
+              if (left.length >= minLeafRows && right.length >= minLeafRows)
+                best = Math.min(best, error(left) + error(right));
             }
           }
-          const reached = measureLoss(scoreTrees(model, fit.columns, points.length), fit.target, 'regression', 0) * points.length;
+          const reached =
+            measureLoss(scoreTrees(model, fit.columns, points.length), fit.target, 'regression', 0) * points.length;
           expect(reached).toBeCloseTo(best, 3);
         },
       ),
@@ -110,7 +139,12 @@ describe('boosted trees', () => {
   });
 
   it('respects the least number of rows in a leaf, the most leaves and the depth', () => {
-    const model = train('regression', makeRows('regression', 800, 2), { iterations: 3, minLeafRows: 37, maxLeaves: 9, maxDepth: 4 });
+    const model = train('regression', makeRows('regression', 800, 2), {
+      iterations: 3,
+      minLeafRows: 37,
+      maxLeaves: 9,
+      maxDepth: 4,
+    });
     const trees = model.rounds.flat().filter((tree) => tree !== null);
     expect(trees.length).toBe(3);
     for (const tree of trees) {
@@ -124,13 +158,23 @@ describe('boosted trees', () => {
     const fit = makeRows('binary', 300, 4);
     const validation = makeRows('binary', 300, 8);
     const losses: number[] = [];
-    const steps = trainTrees({ task: 'binary', classes: 2, fit, validation, params: params({ patience: 5, learningRate: 0.5, minLeafRows: 2 }), seed: 1 });
+    const steps = trainTrees({
+      task: 'binary',
+      classes: 2,
+      fit,
+      validation,
+      params: params({ patience: 5, learningRate: 0.5, minLeafRows: 2 }),
+      seed: 1,
+    });
     let step = steps.next();
     for (; step.done !== true; step = steps.next()) losses.push(step.value.validationLoss ?? Number.NaN);
     const best = losses.indexOf(Math.min(...losses)) + 1;
     expect(step.value.rounds.length).toBe(best);
     expect(losses.length).toBe(best + 5);
-    expect(measureLoss(scoreTrees(step.value, validation.columns, 300), validation.target, 'binary', 2)).toBeCloseTo(Math.min(...losses), 12);
+    expect(measureLoss(scoreTrees(step.value, validation.columns, 300), validation.target, 'binary', 2)).toBeCloseTo(
+      Math.min(...losses),
+      12,
+    );
   });
 
   it('weighs classes as if their rows were repeated', () => {
@@ -148,7 +192,11 @@ describe('boosted trees', () => {
   });
 
   it('never throws on any data: constants, all missing, one row, extreme values', () => {
-    const cell = fc.oneof(fc.float({ noDefaultInfinity: true }), fc.constant(Number.NaN), fc.integer({ min: 0, max: 3 }));
+    const cell = fc.oneof(
+      fc.float({ noDefaultInfinity: true }),
+      fc.constant(Number.NaN),
+      fc.integer({ min: 0, max: 3 }),
+    );
     fc.assert(
       fc.property(
         fc.array(fc.tuple(cell, cell, fc.integer({ min: 0, max: 1 })), { minLength: 1, maxLength: 40 }),
@@ -165,8 +213,15 @@ describe('boosted trees', () => {
   });
 
   it('refuses parameters by name', () => {
-    expect(parseTreeParams({ maxLeaves: 1 })).toMatchObject({ ok: false, code: 'params_invalid', detail: expect.stringContaining('maxLeaves') });
-    expect(parseTreeParams({ trees: 5 })).toMatchObject({ ok: false, detail: expect.stringContaining('"trees" is unknown') });
+    expect(parseTreeParams({ maxLeaves: 1 })).toMatchObject({
+      ok: false,
+      code: 'params_invalid',
+      detail: expect.stringContaining('maxLeaves'),
+    });
+    expect(parseTreeParams({ trees: 5 })).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('"trees" is unknown'),
+    });
     expect(parseTreeParams({ iterations: '5' })).toMatchObject({ ok: false, code: 'params_invalid' });
   });
 });

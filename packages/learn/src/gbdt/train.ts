@@ -39,7 +39,7 @@ export interface RoundReport {
 
 /** N / (K * n_k) for each class; a class without rows gets 0. */
 export function balanceClasses(target: Float64Array, classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
+  const counts = Array.from({ length: classes }, () => 0);
   for (const k of target) counts[k] = (counts[k] ?? 0) + 1;
   return counts.map((n) => (n === 0 ? 0 : target.length / (classes * n)));
 }
@@ -52,7 +52,8 @@ export function measureLoss(raw: Float64Array, target: Float64Array, task: Task,
     return sum / target.length;
   }
   const p = toProbabilities(raw, classes, task);
-  for (let i = 0; i < target.length; i++) sum -= Math.log(Math.max(1e-15, p[i * classes + (target[i] as number)] as number));
+  for (let i = 0; i < target.length; i++)
+    sum -= Math.log(Math.max(1e-15, p[i * classes + (target[i] as number)] as number));
   return sum / target.length;
 }
 
@@ -63,7 +64,7 @@ function startScores(job: TreeTraining, weights: readonly number[]): number[] {
     for (const y of target) sum += y;
     return [Math.fround(sum / target.length)];
   }
-  const mass = new Array<number>(job.classes).fill(0);
+  const mass = Array.from({ length: job.classes }, () => 0);
   for (const k of target) mass[k] = (mass[k] ?? 0) + (weights[k] ?? 1);
   const total = mass.reduce((a, b) => a + b, 0);
   const log = mass.map((m) => Math.log(Math.max(m / total, 1e-9)));
@@ -107,7 +108,14 @@ function fillPairs(
 }
 
 /** Adds a grown tree to the raw scores: sampled rows by their leaf, the others by falling through. */
-function addGrown(grown: GrownTree, forest: Forest, job: TreeTraining, sampled: number, raw: Float64Array, output: number): void {
+function addGrown(
+  grown: GrownTree,
+  forest: Forest,
+  job: TreeTraining,
+  sampled: number,
+  raw: Float64Array,
+  output: number,
+): void {
   const { tree, leafFrom } = grown;
   const stride = countOutputs(job.task, job.classes);
   const { order } = forest;
@@ -145,10 +153,12 @@ export function* trainTrees(job: TreeTraining): Generator<RoundReport, TreeModel
   const { params, task, classes, fit, validation } = job;
   const rows = fit.target.length;
   const outputs = countOutputs(task, classes);
-  const weights = job.classWeights ?? new Array<number>(classes).fill(1);
+  const weights = job.classWeights ?? Array.from({ length: classes }, () => 1);
   const random = createRandom(job.seed);
   const forest = plantForest(fit.columns, planBins(fit.columns), params.maxLeaves, job.kernel);
-  const usable = forest.columns.filter((column) => column.bins > 1 || fit.columns[column.feature]?.some(Number.isNaN) === true);
+  const usable = forest.columns.filter(
+    (column) => column.bins > 1 || fit.columns[column.feature]?.some(Number.isNaN) === true,
+  );
   const packing = choosePacking(rows, largestHessian(task, weights));
   const rules: GrowRules = { ...params, minHessian: 1e-3, minGain: 1e-12 };
   const base = startScores(job, weights);
@@ -158,12 +168,14 @@ export function* trainTrees(job: TreeTraining): Generator<RoundReport, TreeModel
   const watched = new Float64Array((validation?.target.length ?? 0) * outputs);
   for (let i = 0; i < watched.length; i++) watched[i] = base[i % outputs] as number;
   const rounds: (Tree | null)[][] = [];
-  let best = validation && validation.target.length > 0 ? measureLoss(watched, validation.target, task, classes) : undefined;
+  let best =
+    validation && validation.target.length > 0 ? measureLoss(watched, validation.target, task, classes) : undefined;
   let bestRounds = 0;
   const sampled = Math.max(1, Math.floor(rows * params.rowShare));
 
   while (rounds.length < params.iterations && usable.length > 0) {
-    if (task === 'multiclass') for (let i = 0; i < raw.length; i += classes) writeSoftmax(raw, i, classes, probabilities);
+    if (task === 'multiclass')
+      for (let i = 0; i < raw.length; i += classes) writeSoftmax(raw, i, classes, probabilities);
     const trees: (Tree | null)[] = [];
     for (let output = 0; output < outputs; output++) {
       fillPairs(job, forest, raw, probabilities, output, weights, packing);

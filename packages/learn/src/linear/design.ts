@@ -30,7 +30,11 @@ export function planStandardisation(columns: readonly Float32Array[]): Standardi
 }
 
 /** Row-major [rows, columns]: missing becomes the mean, then (x - mean) * inverse with float32 rounding after each step. */
-export function standardise(columns: readonly Float32Array[], rows: number, { mean, inverse }: Standardisation): Float64Array {
+export function standardise(
+  columns: readonly Float32Array[],
+  rows: number,
+  { mean, inverse }: Standardisation,
+): Float64Array {
   const width = columns.length;
   const out = new Float64Array(rows * width);
   columns.forEach((column, j) => {

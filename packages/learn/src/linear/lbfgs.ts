@@ -45,12 +45,15 @@ export function* minimise(
       for (let j = 0; j < n; j++) direction[j] = (direction[j] as number) - alpha * (y[j] as number);
     }
     const newest = pairs.at(-1);
-    const first = newest ? 1 / (newest.rho * dot(newest.y, newest.y)) : 1 / Math.max(1, Math.sqrt(dot(gradient, gradient)));
+    const first = newest
+      ? 1 / (newest.rho * dot(newest.y, newest.y))
+      : 1 / Math.max(1, Math.sqrt(dot(gradient, gradient)));
     for (let j = 0; j < n; j++) direction[j] = (direction[j] as number) * first;
     for (let i = 0; i < pairs.length; i++) {
       const { s, y, rho } = pairs[i] as (typeof pairs)[number];
       const beta = rho * dot(y, direction);
-      for (let j = 0; j < n; j++) direction[j] = (direction[j] as number) + ((alphas[i] as number) - beta) * (s[j] as number);
+      for (let j = 0; j < n; j++)
+        direction[j] = (direction[j] as number) + ((alphas[i] as number) - beta) * (s[j] as number);
     }
     const slope = dot(gradient, direction);
     if (!(slope < 0)) break;

@@ -85,7 +85,12 @@ function createLogisticObjective(z: Float64Array, job: LinearTraining): Objectiv
 }
 
 /** Solves (ZᵀZ + l2 I) w = Zᵀ(y - mean) by Cholesky; a pivot that rounding made too small drops its column (w = 0). */
-function solveRidge(z: Float64Array, target: Float64Array, width: number, l2: number): { weights: Float64Array; intercept: number } {
+function solveRidge(
+  z: Float64Array,
+  target: Float64Array,
+  width: number,
+  l2: number,
+): { weights: Float64Array; intercept: number } {
   const rows = target.length;
   const means = new Float64Array(width);
   let center = 0;
@@ -101,7 +106,8 @@ function solveRidge(z: Float64Array, target: Float64Array, width: number, l2: nu
       const za = (z[row * width + a] as number) - (means[a] as number);
       right[a] = (right[a] as number) + za * y;
       for (let b = 0; b <= a; b++) {
-        gram[a * width + b] = (gram[a * width + b] as number) + za * ((z[row * width + b] as number) - (means[b] as number));
+        gram[a * width + b] =
+          (gram[a * width + b] as number) + za * ((z[row * width + b] as number) - (means[b] as number));
       }
     }
   }
