@@ -73,6 +73,12 @@ export const SETTINGS = {
     env: 'DROVER_HUB_MAX_BLOB_MB',
     means: 'Largest upload (model or data set) in MiB.',
   },
+  blobQuotaGb: {
+    schema: Type.Integer({ minimum: 1, maximum: 1_048_576 }),
+    flag: 'blob-quota-gb',
+    env: 'DROVER_HUB_BLOB_QUOTA_GB',
+    means: 'Room for all uploads together in GiB.',
+  },
   trainingMemoryMb: {
     schema: Type.Integer({ minimum: 64, maximum: 1_048_576 }),
     flag: 'training-memory-mb',
@@ -114,6 +120,7 @@ const DEFAULTS: HubConfig = {
   windowSeconds: 900,
   probationSeconds: 10,
   maxBlobMb: 512,
+  blobQuotaGb: 64,
   trainingMemoryMb: 2048,
   trainingSeconds: 3600,
   logLevel: 'info',

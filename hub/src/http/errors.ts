@@ -35,7 +35,11 @@ const STATUS: { readonly [K in ReasonCode]?: number } = {
 
 const BY_KIND = { permanent: 400, integrity: 422, transient: 503, internal: 500 } as const;
 
-export const statusOf = (code: ReasonCode): number => STATUS[code] ?? BY_KIND[REASONS[code].kind];
+/** The request was well formed; what it names (a model file, data, parameters) cannot be used. */
+const ABOUT_CONTENT = /^(onnx|data|baseline|sketch|manifest|params)_/;
+
+export const statusOf = (code: ReasonCode): number =>
+  STATUS[code] ?? (ABOUT_CONTENT.test(code) ? 422 : BY_KIND[REASONS[code].kind]);
 
 export function describeProblem(refusal: Refusal, requestId: string): Problem {
   const { means, next } = REASONS[refusal.code];
@@ -63,22 +67,27 @@ export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply
 export const problemResponses = { '4xx': Problem, '5xx': Problem } as const;
 
 interface Violation {
+  readonly keyword?: string;
   readonly instancePath?: string;
   readonly message?: string;
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
 /** The first field at fault, by path; values are not repeated, they may be secret. */
-function describeViolation(part: string, violation: Violation | undefined): string {
-  const { instancePath = '', message = 'does not match', params = {} } = violation ?? {};
-  const names = params['additionalProperties'] ?? params['requiredProperties'];
-  const which = Array.isArray(names)
-    ? `: ${names
+function describeViolation(part: string, violations: readonly Violation[]): string {
+  // A closed object reports each unknown field as a schema that is false: that one says most.
+  const violation = violations.find(({ keyword }) => keyword === 'boolean') ?? violations[0];
+  const { instancePath = '', message = 'does not match', keyword, params = {} } = violation ?? {};
+  const where = instancePath === '' ? '/' : instancePath.slice(0, 200);
+  if (keyword === 'boolean') return `In the ${part}, "${where}" is not known.`;
+  const missing = params['requiredProperties'];
+  const which = Array.isArray(missing)
+    ? `: ${missing
         .slice(0, 8)
         .map((name) => JSON.stringify(String(name).slice(0, 80)))
         .join(', ')}`
     : '';
-  return `In the ${part}, "${instancePath === '' ? '/' : instancePath.slice(0, 200)}" ${message}${which}.`;
+  return `In the ${part}, "${where}" ${message}${which}.`;
 }
 
 /** What fastify itself refuses, by its error codes, as one of ours; undefined for a defect of ours. */
@@ -86,7 +95,7 @@ export function translateFastifyError(error: FastifyError): Refusal | undefined 
   if (error.validation !== undefined) {
     return refuse(
       'request_invalid',
-      describeViolation(error.validationContext ?? 'request', error.validation[0] as Violation),
+      describeViolation(error.validationContext ?? 'request', error.validation as readonly Violation[]),
     );
   }
   switch (error.code) {

@@ -135,7 +135,7 @@ export async function acceptTrained(deps: AcceptDeps, folder: TrainedFolder): Pr
   const delivery = await takeDelivery(deps, folder.out);
   if (!delivery.ok) return delivery;
   const { described, blobs, metrics } = delivery.value;
-  const tried = await tryBundle(deps, described, blobs);
+  const tried = await tryBundle(deps, described, blobs, true);
   if (!tried.ok) return tried;
   const notes = tried.value.runtimes.map(
     ({ name, rows, worst }) => `${rows} self-test rows agree on ${name} within ${worst.toExponential(1)}.`,

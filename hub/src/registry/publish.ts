@@ -36,7 +36,7 @@ async function checkBundle(deps: RegistryDeps, manifest: Manifest): Promise<Resu
   if (!ofFile.ok) return ofFile;
   const same = checkSignature(manifest, ofFile.value.described);
   if (!same.ok) return same;
-  const tried = await tryBundle(deps, manifest, manifest.blobs);
+  const tried = await tryBundle(deps, manifest, manifest.blobs, false);
   return tried.ok ? accept(undefined) : tried;
 }
 

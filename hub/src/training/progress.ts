@@ -46,6 +46,9 @@ export function hearLine(line: string): Heard {
     const message = name === 'step' ? `step ${step}` : `${name.slice(0, 64)} ${Number(value.toPrecision(6))}`;
     return { text: `step ${step}: ${message}`, progress: { step, of: isCount(steps) ? steps : 0, message } };
   }
-  if (t === 'dropped' && typeof says === 'string') return { text: says.slice(0, LINE_CHARS), note: says.slice(0, 400) };
+  if (t === 'dropped' && typeof name === 'string' && typeof says === 'string') {
+    const said = `Column "${name.slice(0, 128)}" is not used. ${says}`;
+    return { text: said.slice(0, LINE_CHARS), note: said.slice(0, 400) };
+  }
   return { text };
 }
