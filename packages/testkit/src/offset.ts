@@ -28,6 +28,24 @@ export async function askOffset(agent: AgentProgram, slot = 'default'): Promise<
   return (body.outputs.find(({ name }) => name === 'y')?.data[0] ?? Number.NaN) - 3;
 }
 
+/** What an agent says about itself, as far as tests look at it. */
+export interface AgentStatus {
+  readonly hub: {
+    readonly connected: boolean;
+    readonly generation: number;
+    readonly desiredRefusal: { readonly code: string } | null;
+  };
+  readonly agent: { readonly bootId: string };
+  readonly slots: readonly { readonly slot: string; readonly running?: string; readonly version?: number }[];
+  readonly outbox: { readonly outboxId: string; readonly entries: number; readonly nextSeq: number };
+  readonly readings: { readonly taken: number; readonly refused: Readonly<Record<string, number>> };
+}
+
+export async function readStatus(agent: AgentProgram): Promise<AgentStatus> {
+  const response = await fetch(`${agent.httpUrl}/v1/status`, { signal: AbortSignal.timeout(10_000) });
+  return (await response.json()) as AgentStatus;
+}
+
 /** Predicts `rows` rows one after the other and fails when one is not answered. */
 export async function predictRows(agent: AgentProgram, rows: number): Promise<void> {
   for (let i = 0; i < rows; i++)
