@@ -11,8 +11,8 @@ import type { Entry } from '@drover/wire/messages';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 const MANIFEST = 'ab'.repeat(32);
-const KILLS = 12;
-const ENTRIES = 9_000;
+const KILLS = 8;
+const ENTRIES = 8_000;
 const ROWS_PER_WINDOW = 3;
 
 let dir: string;
