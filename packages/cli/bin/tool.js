@@ -8,7 +8,12 @@ const [name, ...args] = process.argv.slice(2);
 
 /** A tool's own entry file, from the `bin` of its package.json: `node_modules/.bin` would run it with the wrong Node. */
 function entryOf(tool) {
-  const packages = { biome: '@biomejs/biome', depcruise: 'dependency-cruiser', pbjs: 'protobufjs-cli', asc: 'assemblyscript' };
+  const packages = {
+    biome: '@biomejs/biome',
+    depcruise: 'dependency-cruiser',
+    pbjs: 'protobufjs-cli',
+    asc: 'assemblyscript',
+  };
   const require = createRequire(import.meta.url);
   const roots = require.resolve.paths('x') ?? [];
   for (const root of roots) {

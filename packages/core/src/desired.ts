@@ -13,8 +13,13 @@ export type DesiredVerdict = { readonly ok: true; readonly take: boolean } | Ref
  * Generations only grow. The same generation with the same bytes is a repeat (`take: false`); with other bytes it is
  * refused, for two documents may not share a number (a hub restored from a backup must count past what devices hold).
  */
-export function decideDesired(held: HeldDesired | undefined, arrived: HeldDesired & { device: string }, self: string): DesiredVerdict {
-  if (arrived.device !== self) return refuse('desired_other_device', `It names device "${arrived.device.slice(0, 63)}" and this is "${self}".`);
+export function decideDesired(
+  held: HeldDesired | undefined,
+  arrived: HeldDesired & { device: string },
+  self: string,
+): DesiredVerdict {
+  if (arrived.device !== self)
+    return refuse('desired_other_device', `It names device "${arrived.device.slice(0, 63)}" and this is "${self}".`);
   if (!held || arrived.generation > held.generation) return { ok: true, take: true };
   if (arrived.generation < held.generation) {
     return refuse('desired_stale', `It has generation ${arrived.generation} and the device holds ${held.generation}.`);

@@ -1,5 +1,5 @@
 // Owns what an identifier of Drover looks like and how one is made. Never reads a clock or a random source.
-import { type Result, accept, refuse } from './reasons.ts';
+import { accept, type Result, refuse } from './reasons.ts';
 
 /** Lower-case hex of a SHA-256, 64 characters. */
 export type Digest = string;
@@ -18,7 +18,10 @@ export const isName = (text: string): boolean => NAME.test(text);
 
 export function parseDeviceId(text: string): Result<string> {
   if (isDeviceId(text)) return accept(text);
-  return refuse('device_id_invalid', `"${text.slice(0, 80)}" is not [a-z0-9][a-z0-9_-]{0,62}; put other names in a label.`);
+  return refuse(
+    'device_id_invalid',
+    `"${text.slice(0, 80)}" is not [a-z0-9][a-z0-9_-]{0,62}; put other names in a label.`,
+  );
 }
 
 export function parseName(text: string): Result<string> {
@@ -29,7 +32,9 @@ export function parseName(text: string): Result<string> {
 /** Accepts `sha256:<hex>` and bare hex. */
 export function parseDigest(text: string): Result<Digest> {
   const hex = text.startsWith('sha256:') ? text.slice(7) : text;
-  return DIGEST.test(hex) ? accept(hex) : refuse('digest_invalid', `"${text.slice(0, 80)}" is not a SHA-256 in lower-case hex.`);
+  return DIGEST.test(hex)
+    ? accept(hex)
+    : refuse('digest_invalid', `"${text.slice(0, 80)}" is not a SHA-256 in lower-case hex.`);
 }
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');

@@ -1,5 +1,5 @@
 // Owns the signed documents (root, manifest, desired): their fields, limits and parsing. Never verifies a signature.
-import { type ReasonCode, type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type ReasonCode, type Result, refuse } from '@drover/core/reasons';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 
@@ -17,7 +17,7 @@ export type BlobRef = Static<typeof BlobRef>;
 /** One model input or output as the ONNX file has it; a string in `shape` is a free dimension such as "N". */
 export const TensorSpec = Type.Object({
   name: Type.String({ maxLength: 256 }),
-  dtype: Type.Union(['float32', 'float64', 'int64', 'int32', 'bool', 'string', 'uint8', 'int8'].map((t) => Type.Literal(t))),
+  dtype: Type.Enum(['float32', 'float64', 'int64', 'int32', 'bool', 'string', 'uint8', 'int8']),
   shape: Type.Array(Type.Union([Type.Integer(), Type.String({ maxLength: 64 })]), { maxItems: 8 }),
 });
 export type TensorSpec = Static<typeof TensorSpec>;
@@ -96,7 +96,10 @@ export type DesiredDoc = Static<typeof DesiredDoc>;
 export const ROLES = ['release', 'director'] as const;
 export type Role = (typeof ROLES)[number];
 
-const RoleKeys = Type.Object({ keyids: Type.Array(Hex64, { minItems: 1, maxItems: 8 }), threshold: Type.Integer({ minimum: 1, maximum: 8 }) });
+const RoleKeys = Type.Object({
+  keyids: Type.Array(Hex64, { minItems: 1, maxItems: 8 }),
+  threshold: Type.Integer({ minimum: 1, maximum: 8 }),
+});
 
 /** Which keys may sign what. Handed over at join; it is signed by its own root role. */
 export const Root = Type.Object({
@@ -139,16 +142,26 @@ export function parseManifest(payload: Uint8Array): Result<Manifest> {
   const { features, inputs, outputs, task } = parsed.value;
   const inputNames = new Set(inputs.map((i) => i.name));
   const homeless = features.find((f) => !inputNames.has(f.input));
-  if (homeless) return refuse('manifest_invalid', `Feature "${homeless.name}" names the input "${homeless.input}", which does not exist.`);
-  if (new Set(features.map((f) => f.name)).size !== features.length) return refuse('manifest_invalid', 'Two features share a name.');
-  if (new Set(features.map((f) => `${f.input}\n${f.index}`)).size !== features.length) return refuse('manifest_invalid', 'Two features share a column.');
+  if (homeless)
+    return refuse(
+      'manifest_invalid',
+      `Feature "${homeless.name}" names the input "${homeless.input}", which does not exist.`,
+    );
+  if (new Set(features.map((f) => f.name)).size !== features.length)
+    return refuse('manifest_invalid', 'Two features share a name.');
+  if (new Set(features.map((f) => `${f.input}\n${f.index}`)).size !== features.length)
+    return refuse('manifest_invalid', 'Two features share a column.');
   const outputNames = new Set(outputs.map((o) => o.name));
-  const needed = task === undefined ? [] : task.kind === 'regression' ? [task.output] : [task.label, task.probabilities];
+  const needed =
+    task === undefined ? [] : task.kind === 'regression' ? [task.output] : [task.label, task.probabilities];
   const missing = needed.find((name) => !outputNames.has(name));
-  return missing === undefined ? parsed : refuse('manifest_invalid', `The task names the output "${missing}", which does not exist.`);
+  return missing === undefined
+    ? parsed
+    : refuse('manifest_invalid', `The task names the output "${missing}", which does not exist.`);
 }
 
-export const parseDesiredDoc = (payload: Uint8Array): Result<DesiredDoc> => parseAs(DesiredDoc, payload, 'document_invalid');
+export const parseDesiredDoc = (payload: Uint8Array): Result<DesiredDoc> =>
+  parseAs(DesiredDoc, payload, 'document_invalid');
 
 export function parseRoot(payload: Uint8Array): Result<Root> {
   const parsed = parseAs(Root, payload, 'root_invalid');
@@ -162,5 +175,5 @@ export function parseRoot(payload: Uint8Array): Result<Root> {
 }
 
 /** Exact bytes to sign. The order of the fields is the order given; nothing ever re-serialises them. */
-export const encodeDocument = (document: Manifest | DesiredDoc | Root): Uint8Array => Buffer.from(JSON.stringify(document));
-
+export const encodeDocument = (document: Manifest | DesiredDoc | Root): Uint8Array =>
+  Buffer.from(JSON.stringify(document));

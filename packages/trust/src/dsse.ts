@@ -1,5 +1,13 @@
 // Signs and verifies exact bytes in DSSE v1.0.2 envelopes with Ed25519. Never looks inside a payload.
-import { type KeyObject, createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
 import type { SignedEnvelope } from '@drover/wire/messages';
 
 /** Something that signs: a key in a file here; a token or a key service later. */
@@ -25,7 +33,8 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 export const publicKeyFromRaw = (raw: Uint8Array): KeyObject =>
   createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
 
-const rawFromPublicKey = (key: KeyObject): Uint8Array => key.export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length);
+const rawFromPublicKey = (key: KeyObject): Uint8Array =>
+  key.export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length);
 
 function signerOf(key: KeyObject): Signer {
   const publicKey = rawFromPublicKey(createPublicKey(key));
@@ -50,14 +59,21 @@ export function signerFromPem(pem: string): Signer | undefined {
   return key.asymmetricKeyType === 'ed25519' ? signerOf(key) : undefined;
 }
 
-export async function signPayload(payloadType: string, payload: Uint8Array, signers: readonly Signer[]): Promise<SignedEnvelope> {
+export async function signPayload(
+  payloadType: string,
+  payload: Uint8Array,
+  signers: readonly Signer[],
+): Promise<SignedEnvelope> {
   const pae = encodePae(payloadType, payload);
   const signatures = await Promise.all(signers.map(async (s) => ({ keyid: s.keyid, sig: await s.sign(pae) })));
   return { payloadType, payload, signatures };
 }
 
 /** How many of the `keys` (keyid → raw public key) signed the envelope; each key counts once. */
-export function countSignatures(envelope: SignedEnvelope, keys: ReadonlyMap<string, Uint8Array>): { valid: number; broken: number } {
+export function countSignatures(
+  envelope: SignedEnvelope,
+  keys: ReadonlyMap<string, Uint8Array>,
+): { valid: number; broken: number } {
   const pae = encodePae(envelope.payloadType, envelope.payload);
   const good = new Set<string>();
   let broken = 0;

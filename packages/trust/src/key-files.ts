@@ -1,7 +1,7 @@
 // Reads and writes private keys as files that only their owner can read. Never logs, sends or returns key text.
 import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { type Result, accept, refuse } from '@drover/core/reasons';
-import { type Signer, makeKey, signerFromPem } from './dsse.ts';
+import { accept, type Result, refuse } from '@drover/core/reasons';
+import { makeKey, type Signer, signerFromPem } from './dsse.ts';
 
 /** Makes a key file with mode 0600; fails when the file exists, so that no key is ever overwritten. */
 export function createKeyFile(path: string): Signer {
@@ -19,7 +19,8 @@ export function createKeyFile(path: string): Signer {
 /** Opens a key file; one that others can read is refused. */
 export function openKeyFile(path: string): Result<Signer> {
   const { mode } = statSync(path);
-  if ((mode & 0o077) !== 0) return refuse('key_invalid', `"${path}" has mode ${(mode & 0o777).toString(8)}; make it 600.`);
+  if ((mode & 0o077) !== 0)
+    return refuse('key_invalid', `"${path}" has mode ${(mode & 0o777).toString(8)}; make it 600.`);
   const signer = signerFromPem(readFileSync(path, 'utf8'));
   return signer ? accept(signer) : refuse('key_invalid', `"${path}" is not an Ed25519 key in PKCS#8 PEM.`);
 }

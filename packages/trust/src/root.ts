@@ -1,6 +1,6 @@
 // Builds and signs a root document: which keys may sign releases and desired documents. Never stores keys.
 import type { SignedEnvelope } from '@drover/wire/messages';
-import { PAYLOAD_TYPES, type Root, encodeDocument } from './documents.ts';
+import { encodeDocument, PAYLOAD_TYPES, type Root } from './documents.ts';
 import { type Signer, signPayload } from './dsse.ts';
 
 export interface RootKeys {

@@ -1,8 +1,17 @@
 // Decides whether a signed document is to be believed: right kind, enough valid signatures by the role's keys, sound content.
 // Pure over bytes and a root; never fetches, stores or reads a clock.
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { SignedEnvelope } from '@drover/wire/messages';
-import { type DesiredDoc, type Manifest, PAYLOAD_TYPES, type Role, type Root, parseDesiredDoc, parseManifest, parseRoot } from './documents.ts';
+import {
+  type DesiredDoc,
+  type Manifest,
+  PAYLOAD_TYPES,
+  parseDesiredDoc,
+  parseManifest,
+  parseRoot,
+  type Role,
+  type Root,
+} from './documents.ts';
 import { countSignatures, digestOf, keyidOf } from './dsse.ts';
 
 export interface Believed<T> {
@@ -18,7 +27,8 @@ function checkSignatures(envelope: SignedEnvelope, root: Root, role: Role | 'roo
   const keys = new Map(keyids.map((keyid) => [keyid, rawKey(root.keys[keyid] ?? '')]));
   const { valid, broken } = countSignatures(envelope, keys);
   if (valid >= threshold) return accept(undefined);
-  if (broken > 0) return refuse('signature_invalid', `${broken} signature(s) by a key of the role "${role}" do not match.`);
+  if (broken > 0)
+    return refuse('signature_invalid', `${broken} signature(s) by a key of the role "${role}" do not match.`);
   return refuse('signature_missing', `The role "${role}" needs ${threshold} signature(s) and ${valid} are there.`);
 }
 
@@ -32,7 +42,10 @@ export interface TrustedSet {
 /** Opens a root envelope: it must be signed by the threshold of its own root keys and each key id must be its key's. */
 export function openTrustedSet(rootEnvelope: SignedEnvelope): Result<TrustedSet> {
   if (rootEnvelope.payloadType !== PAYLOAD_TYPES.root) {
-    return refuse('payload_type_mismatch', `It says "${rootEnvelope.payloadType.slice(0, 80)}" and not "${PAYLOAD_TYPES.root}".`);
+    return refuse(
+      'payload_type_mismatch',
+      `It says "${rootEnvelope.payloadType.slice(0, 80)}" and not "${PAYLOAD_TYPES.root}".`,
+    );
   }
   const parsed = parseRoot(rootEnvelope.payload);
   if (!parsed.ok) return parsed;
@@ -42,7 +55,12 @@ export function openTrustedSet(rootEnvelope: SignedEnvelope): Result<TrustedSet>
   const signed = checkSignatures(rootEnvelope, root, 'root');
   if (!signed.ok) return signed;
 
-  function verify<T>(envelope: SignedEnvelope, type: string, role: Role, parse: (payload: Uint8Array) => Result<T>): Result<Believed<T>> {
+  function verify<T>(
+    envelope: SignedEnvelope,
+    type: string,
+    role: Role,
+    parse: (payload: Uint8Array) => Result<T>,
+  ): Result<Believed<T>> {
     if (envelope.payloadType !== type) {
       return refuse('payload_type_mismatch', `It says "${envelope.payloadType.slice(0, 80)}" and not "${type}".`);
     }

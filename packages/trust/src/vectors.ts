@@ -1,5 +1,5 @@
 // Owns the self-test vectors of a bundle: rows in, answers expected, tolerance. Never runs a model.
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 
@@ -28,7 +28,8 @@ export function parseVectors(bytes: Uint8Array): Result<Vectors> {
     // "Not JSON" is an expected outcome here.
     return refuse('manifest_invalid', 'The self-test vectors are not JSON.');
   }
-  if (!Value.Check(Vectors, json)) return refuse('manifest_invalid', 'The self-test vectors do not match their schema.');
+  if (!Value.Check(Vectors, json))
+    return refuse('manifest_invalid', 'The self-test vectors do not match their schema.');
   if (json.expected.length !== json.x.length || (json.c && json.c.length !== json.x.length)) {
     return refuse('manifest_invalid', 'The self-test vectors have inputs and answers of different length.');
   }

@@ -58,7 +58,9 @@ const toWire: { [K in MessageKind]: (message: MessageOf[K]) => drover.v1.Envelop
         return { cmd: { id, expiresAt, pushLabels: { labels } } };
       }
       case 'chunkRefused':
-        return { cmd: { id, expiresAt, chunkRefused: { digest: bytes(body.digest), code: body.code, detail: body.detail } } };
+        return {
+          cmd: { id, expiresAt, chunkRefused: { digest: bytes(body.digest), code: body.code, detail: body.detail } },
+        };
       default:
         return body satisfies never;
     }
@@ -79,7 +81,10 @@ function entryToWire({ subject, at, body }: Entry): drover.v1.Entry.$Properties 
     case 'labels':
       return { ...head, labels: { ...body, manifest: bytes(body.manifest) } };
     case 'deployment':
-      return { ...head, deployment: { ...body, manifest: bytes(body.manifest), code: body.code ?? '', detail: body.detail ?? '' } };
+      return {
+        ...head,
+        deployment: { ...body, manifest: bytes(body.manifest), code: body.code ?? '', detail: body.detail ?? '' },
+      };
     case 'log':
       return { ...head, log: { ...body, code: body.code ?? '' } };
     case 'gap':
@@ -95,4 +100,5 @@ function entryToWire({ subject, at, body }: Entry): drover.v1.Entry.$Properties 
 export const encodeEntry = (entry: Entry): Uint8Array => pb.Entry.encode(entryToWire(entry)).finish();
 
 /** A signed envelope stored on its own, in the same protobuf form as on the wire. */
-export const encodeSignedEnvelope = (envelope: SignedEnvelope): Uint8Array => pb.Dsse.encode(envelopeToWire(envelope)).finish();
+export const encodeSignedEnvelope = (envelope: SignedEnvelope): Uint8Array =>
+  pb.Dsse.encode(envelopeToWire(envelope)).finish();

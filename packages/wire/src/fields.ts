@@ -1,9 +1,10 @@
 // Checks single fields of a decoded message and remembers the first that is wrong. Never throws; never sees a whole message.
 import { isDeviceId, isId, isName } from '@drover/core/ids';
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 import { TEXT_CHARS } from './limits.ts';
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+const hex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 
 /** Each check returns a usable value even when it is wrong; `finish` then refuses the whole. */
 export class FieldCheck {

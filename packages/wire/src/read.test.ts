@@ -5,7 +5,8 @@ import { PAYLOAD_BYTES } from './limits.ts';
 import type { Entry, MessageKind, MessageOf } from './messages.ts';
 import { readEntry, readMessage, readSignedEnvelope } from './read.ts';
 
-const hex = (length: number) => fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
+const hex = (length: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'.split('')), minLength: length, maxLength: length });
 const id = hex(32);
 const digest = hex(64);
 const uint = fc.nat();
@@ -21,7 +22,15 @@ const slot = fc.record(
     running: digest,
     previous: digest,
     deployment: fc.record({
-      deploymentId: id, manifest: digest, state, revision: uint, enteredAt: time, code: text, detail: text, bytesDone: uint, bytesTotal: uint,
+      deploymentId: id,
+      manifest: digest,
+      state,
+      revision: uint,
+      enteredAt: time,
+      code: text,
+      detail: text,
+      bytesDone: uint,
+      bytesTotal: uint,
     }),
   },
   { requiredKeys: ['slot'] },
@@ -83,7 +92,8 @@ const kinds = Object.keys(messages) as MessageKind[];
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (Array.isArray(value)) return value.map(plain);
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));
   return value === 0 ? 0 : value;
 }
 
@@ -109,8 +119,14 @@ describe('readMessage', () => {
 
   it('never throws on a valid message with damaged bytes', () => {
     const damaged = fc
-      .tuple(fc.constantFrom(...kinds), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 }), fc.nat())
-      .chain(([kind, edits, cut]) => fc.tuple(fc.constant(kind), messages[kind] as fc.Arbitrary<never>, fc.constant(edits), fc.constant(cut)));
+      .tuple(
+        fc.constantFrom(...kinds),
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 }),
+        fc.nat(),
+      )
+      .chain(([kind, edits, cut]) =>
+        fc.tuple(fc.constant(kind), messages[kind] as fc.Arbitrary<never>, fc.constant(edits), fc.constant(cut)),
+      );
     fc.assert(
       fc.property(damaged, ([kind, message, edits, cut]) => {
         const payload = Uint8Array.from(encodeMessage(kind, message, { sentAt: 1, sentMono: 1 }));
@@ -124,7 +140,10 @@ describe('readMessage', () => {
   it('refuses by code what is too large, of another schema or of another kind', () => {
     const beat = encodeMessage('beat', { hubId: 'a'.repeat(32), at: 5 }, { sentAt: 1, sentMono: 1 });
     expect(readMessage('gone', beat)).toMatchObject({ ok: false, code: 'wire_kind_mismatch' });
-    expect(readMessage('beat', new Uint8Array(PAYLOAD_BYTES.beat + 1))).toMatchObject({ ok: false, code: 'wire_too_large' });
+    expect(readMessage('beat', new Uint8Array(PAYLOAD_BYTES.beat + 1))).toMatchObject({
+      ok: false,
+      code: 'wire_too_large',
+    });
     const other = Uint8Array.from(beat);
     expect(other[0]).toBe(8);
     other[1] = 9;
@@ -153,7 +172,15 @@ describe('readEntry', () => {
       fc.record({ kind: fc.constant('log' as const), level: fc.nat(60), message: text, code: text }),
       fc.record({ kind: fc.constant('gap' as const), fromSeq: time, toSeq: time, entries: uint, bytes: uint }),
       fc.record({ kind: fc.constant('cmdResult' as const), cmdId: id, ok: fc.boolean(), code: text, detail: text }),
-      fc.record({ kind: fc.constant('deployment' as const), deploymentId: id, slot: name, manifest: digest, state, revision: uint, generation: time }),
+      fc.record({
+        kind: fc.constant('deployment' as const),
+        deploymentId: id,
+        slot: name,
+        manifest: digest,
+        state,
+        revision: uint,
+        generation: time,
+      }),
     ),
   });
 
@@ -167,8 +194,18 @@ describe('readEntry', () => {
   });
 
   it('never throws on any bytes', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (b) => void expect(readEntry(b)).toHaveProperty('ok')), { numRuns: 2000 });
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (b) => void expect(readSignedEnvelope(b)).toHaveProperty('ok')), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), (b) => {
+        expect(readEntry(b)).toHaveProperty('ok');
+      }),
+      { numRuns: 2000 },
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), (b) => {
+        expect(readSignedEnvelope(b)).toHaveProperty('ok');
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('names a kind from a newer agent', () => {

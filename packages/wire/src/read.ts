@@ -82,7 +82,10 @@ const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>
       outboxDropped: f.uint('health.outboxDropped', m.health?.outboxDropped),
     },
     ...(m.desiredCode && {
-      desiredRefusal: { code: f.text('desiredCode', m.desiredCode, 64), detail: f.text('desiredDetail', m.desiredDetail) },
+      desiredRefusal: {
+        code: f.text('desiredCode', m.desiredCode, 64),
+        detail: f.text('desiredDetail', m.desiredDetail),
+      },
     }),
   }),
   up: (f, m) => ({
@@ -123,13 +126,21 @@ function readCmdBody(f: FieldCheck, m: drover.v1.Cmd.$Properties): Cmd['body'] {
   if (m.pushLabels) {
     const labels = f.list('labels', m.pushLabels.labels, limits.LABELS_PER_CMD, (label) => ({
       predictionId: f.text('labels.predictionId', label.predictionId, 64),
-      truth: label.class != null ? f.text('labels.class', label.class, 256) : f.finite('labels.value', label.value ?? undefined),
+      truth:
+        label.class !== undefined && label.class !== null
+          ? f.text('labels.class', label.class, 256)
+          : f.finite('labels.value', label.value ?? undefined),
     }));
     return { kind: 'pushLabels', labels };
   }
   if (m.chunkRefused) {
     const { digest, code, detail } = m.chunkRefused;
-    return { kind: 'chunkRefused', digest: f.digest('digest', digest ?? NO_BYTES), code: f.text('code', code, 64), detail: f.text('detail', detail) };
+    return {
+      kind: 'chunkRefused',
+      digest: f.digest('digest', digest ?? NO_BYTES),
+      code: f.text('code', code, 64),
+      detail: f.text('detail', detail),
+    };
   }
   if (!m.requestState) f.wrong('kind', 'is a command that this program does not know');
   return { kind: 'requestState' };
@@ -143,15 +154,20 @@ export interface Arrived<K extends MessageKind> {
 /** Reads one payload that came on a topic of `kind`. */
 export function readMessage<K extends MessageKind>(kind: K, payload: Uint8Array): Result<Arrived<K>> {
   const most = limits.PAYLOAD_BYTES[kind];
-  if (payload.length > most) return refuse('wire_too_large', `"${kind}" has ${payload.length} bytes; at most ${most} are allowed.`);
+  if (payload.length > most)
+    return refuse('wire_too_large', `"${kind}" has ${payload.length} bytes; at most ${most} are allowed.`);
   let envelope: WireBody;
   try {
     envelope = pb.Envelope.decode(payload);
   } catch (error) {
     // protobufjs says "malformed" by throwing; nothing else can throw here.
-    return refuse('wire_malformed', `"${kind}": ${String(error instanceof Error ? error.message : error).slice(0, 120)}.`);
+    return refuse(
+      'wire_malformed',
+      `"${kind}": ${String(error instanceof Error ? error.message : error).slice(0, 120)}.`,
+    );
   }
-  if (envelope.schema !== SCHEMA) return refuse('wire_schema', `"${kind}" has schema ${envelope.schema}; this program speaks ${SCHEMA}.`);
+  if (envelope.schema !== SCHEMA)
+    return refuse('wire_schema', `"${kind}" has schema ${envelope.schema}; this program speaks ${SCHEMA}.`);
   const body = envelope[kind];
   if (body === undefined || body === null || envelope.body !== kind) {
     return refuse('wire_kind_mismatch', `The topic says "${kind}" and the message is "${envelope.body ?? 'empty'}".`);
@@ -241,7 +257,8 @@ function readEntryBody(f: FieldCheck, entry: WireEntry): EntryBody | undefined {
 
 /** Reads one outbox entry; a kind from a newer agent is refused by code and the caller quarantines its bytes. */
 export function readEntry(bytes: Uint8Array): Result<Entry> {
-  if (bytes.length > limits.ENTRY_BYTES) return refuse('wire_too_large', `The entry has ${bytes.length} bytes; at most ${limits.ENTRY_BYTES}.`);
+  if (bytes.length > limits.ENTRY_BYTES)
+    return refuse('wire_too_large', `The entry has ${bytes.length} bytes; at most ${limits.ENTRY_BYTES}.`);
   let entry: WireEntry;
   try {
     entry = pb.Entry.decode(bytes);
@@ -257,12 +274,15 @@ export function readEntry(bytes: Uint8Array): Result<Entry> {
 
 /** A signed envelope stored or sent on its own, in the same protobuf form as on the wire. */
 export function readSignedEnvelope(bytes: Uint8Array): Result<SignedEnvelope> {
-  if (bytes.length > limits.SIGNED_PAYLOAD_BYTES + 4096) return refuse('wire_too_large', `The envelope has ${bytes.length} bytes.`);
+  if (bytes.length > limits.SIGNED_PAYLOAD_BYTES + 4096)
+    return refuse('wire_too_large', `The envelope has ${bytes.length} bytes.`);
   try {
     const f = new FieldCheck();
     return f.finish(readEnvelope(f, pb.Dsse.decode(bytes)));
   } catch (error) {
-    return refuse('wire_malformed', `Envelope: ${String(error instanceof Error ? error.message : error).slice(0, 120)}.`);
+    return refuse(
+      'wire_malformed',
+      `Envelope: ${String(error instanceof Error ? error.message : error).slice(0, 120)}.`,
+    );
   }
 }
-

@@ -10,21 +10,44 @@ describe('topics', () => {
     fc.assert(
       fc.property(device, fc.nat(99_999), (id, index) => {
         for (const kind of topics.UP_KINDS) {
-          expect(topics.parseTopic(topics.upTopic(id, kind))).toEqual({ ok: true, value: { to: 'hub', device: id, kind } });
+          expect(topics.parseTopic(topics.upTopic(id, kind))).toEqual({
+            ok: true,
+            value: { to: 'hub', device: id, kind },
+          });
         }
         for (const kind of topics.DOWN_KINDS) {
-          expect(topics.parseTopic(topics.downTopic(id, kind))).toEqual({ ok: true, value: { to: 'device', device: id, kind } });
+          expect(topics.parseTopic(topics.downTopic(id, kind))).toEqual({
+            ok: true,
+            value: { to: 'device', device: id, kind },
+          });
         }
         const chunk = { kind: 'chunk', digest, index };
-        expect(topics.parseTopic(topics.chunkTopic(id, digest, index))).toEqual({ ok: true, value: { to: 'device', device: id, ...chunk } });
-        expect(topics.parseTopic(topics.sharedChunkTopic(digest, index))).toEqual({ ok: true, value: { to: 'all', ...chunk } });
+        expect(topics.parseTopic(topics.chunkTopic(id, digest, index))).toEqual({
+          ok: true,
+          value: { to: 'device', device: id, ...chunk },
+        });
+        expect(topics.parseTopic(topics.sharedChunkTopic(digest, index))).toEqual({
+          ok: true,
+          value: { to: 'all', ...chunk },
+        });
       }),
     );
   });
 
   it('refuse everything else', () => {
-    fc.assert(fc.property(fc.string(), (text) => void expect(topics.parseTopic(text).ok).toBe(false)));
-    for (const bad of ['drover/1/u/p00/press-1/hello', 'drover/2/hub', 'drover/1/d/press-1/hello', 'drover/1/d/x/c/zz/1', '$SYS/a', '']) {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(topics.parseTopic(text).ok).toBe(false);
+      }),
+    );
+    for (const bad of [
+      'drover/1/u/p00/press-1/hello',
+      'drover/2/hub',
+      'drover/1/d/press-1/hello',
+      'drover/1/d/x/c/zz/1',
+      '$SYS/a',
+      '',
+    ]) {
       expect(topics.parseTopic(bad)).toMatchObject({ ok: false, code: 'topic_invalid' });
     }
   });
@@ -34,7 +57,15 @@ describe('topics', () => {
     for (const own of ['drover/1/d/press-1/#', 'drover/1/hub', `drover/1/a/${digest}/#`]) {
       expect(topics.mayDeviceSubscribe('press-1', own, named)).toBe(true);
     }
-    for (const other of ['#', 'drover/1/d/press-2/#', 'drover/1/d/+/#', 'drover/1/a/+/#', `drover/1/a/${'cd'.repeat(32)}/#`, `$share/g/drover/1/hub`, 'drover/1/u/#']) {
+    for (const other of [
+      '#',
+      'drover/1/d/press-2/#',
+      'drover/1/d/+/#',
+      'drover/1/a/+/#',
+      `drover/1/a/${'cd'.repeat(32)}/#`,
+      `$share/g/drover/1/hub`,
+      'drover/1/u/#',
+    ]) {
       expect(topics.mayDeviceSubscribe('press-1', other, named)).toBe(false);
     }
   });

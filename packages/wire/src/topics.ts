@@ -1,7 +1,7 @@
 // Builds and parses every MQTT topic; nobody else writes a slash. Never publishes or subscribes.
 import { createHash } from 'node:crypto';
 import { isDeviceId, isDigest } from '@drover/core/ids';
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 
 export const UP_KINDS = ['hello', 'state', 'up', 'gone', 'req'] as const;
 export type UpKind = (typeof UP_KINDS)[number];
@@ -19,7 +19,8 @@ export function partitionOf(device: string): string {
 
 export const upTopic = (device: string, kind: UpKind): string => `${PREFIX}/u/${partitionOf(device)}/${device}/${kind}`;
 export const downTopic = (device: string, kind: DownKind): string => `${PREFIX}/d/${device}/${kind}`;
-export const chunkTopic = (device: string, digest: string, index: number): string => `${PREFIX}/d/${device}/c/${digest}/${index}`;
+export const chunkTopic = (device: string, digest: string, index: number): string =>
+  `${PREFIX}/d/${device}/c/${digest}/${index}`;
 export const sharedChunkTopic = (digest: string, index: number): string => `${PREFIX}/a/${digest}/${index}`;
 /** Everything that is meant for one device. */
 export const deviceFilter = (device: string): string => `${PREFIX}/d/${device}/#`;
@@ -28,7 +29,13 @@ export const sharedChunkFilter = (digest: string): string => `${PREFIX}/a/${dige
 export type Topic =
   | { readonly to: 'hub'; readonly device: string; readonly kind: UpKind }
   | { readonly to: 'device'; readonly device: string; readonly kind: DownKind }
-  | { readonly to: 'device'; readonly device: string; readonly kind: 'chunk'; readonly digest: string; readonly index: number }
+  | {
+      readonly to: 'device';
+      readonly device: string;
+      readonly kind: 'chunk';
+      readonly digest: string;
+      readonly index: number;
+    }
   | { readonly to: 'all'; readonly kind: 'chunk'; readonly digest: string; readonly index: number }
   | { readonly to: 'all'; readonly kind: 'beat' };
 

@@ -94,17 +94,21 @@ function planStarted(slot: SlotSnapshot, deployment: DeploymentRecord, snapshot:
     case 'staged':
       return { step: { kind: 'activate', deployment } };
     case 'activating':
-      if (deployment.crashes >= snapshot.maxCrashes) return { step: { kind: 'startRollBack', deployment, why: 'crashes' } };
+      if (deployment.crashes >= snapshot.maxCrashes)
+        return { step: { kind: 'startRollBack', deployment, why: 'crashes' } };
       return { step: { kind: 'swap', deployment } };
     case 'probation': {
-      if (deployment.crashes >= snapshot.maxCrashes) return { step: { kind: 'startRollBack', deployment, why: 'crashes' } };
+      if (deployment.crashes >= snapshot.maxCrashes)
+        return { step: { kind: 'startRollBack', deployment, why: 'crashes' } };
       if (slot.serving !== deployment.manifest) {
-        if (slot.loadFailed === deployment.manifest) return { step: { kind: 'startRollBack', deployment, why: 'unhealthy' } };
+        if (slot.loadFailed === deployment.manifest)
+          return { step: { kind: 'startRollBack', deployment, why: 'unhealthy' } };
         return { step: { kind: 'load', slot: slot.slot, manifest: deployment.manifest } };
       }
       const until = deployment.enteredAt + snapshot.probationMs;
       // A clock that jumped back must not hold probation open for ever: the wait is bounded by its own length.
-      if (now >= until || deployment.enteredAt > now + snapshot.probationMs) return { step: { kind: 'commit', deployment } };
+      if (now >= until || deployment.enteredAt > now + snapshot.probationMs)
+        return { step: { kind: 'commit', deployment } };
       return { wakeAt: until };
     }
     case 'rolling_back':
@@ -133,7 +137,12 @@ function planSlot(slot: SlotSnapshot, snapshot: AgentSnapshot, now: number): Slo
   const wish = desired?.slots[slot.slot];
   const isRunning = deployment !== undefined && !TERMINAL.has(deployment.state);
   // Serving comes first: whatever else is planned, the model that the pointer names answers as soon as it can.
-  if (slot.active !== undefined && slot.serving === undefined && slot.loadFailed !== slot.active && !isPastSwap(deployment)) {
+  if (
+    slot.active !== undefined &&
+    slot.serving === undefined &&
+    slot.loadFailed !== slot.active &&
+    !isPastSwap(deployment)
+  ) {
     return { step: { kind: 'load', slot: slot.slot, manifest: slot.active } };
   }
   const isSameWish = wish !== undefined && deployment?.deploymentId === wish.deploymentId;
@@ -141,9 +150,12 @@ function planSlot(slot: SlotSnapshot, snapshot: AgentSnapshot, now: number): Slo
     return planStarted(slot, deployment, snapshot, now);
   }
   if (!desired || !wish || isSameWish) return undefined;
-  if (!mayStart(desired, now)) return desired.notBefore !== undefined && now < desired.notBefore ? { wakeAt: desired.notBefore } : undefined;
+  if (!mayStart(desired, now))
+    return desired.notBefore !== undefined && now < desired.notBefore ? { wakeAt: desired.notBefore } : undefined;
   if (wish.manifest === null) {
-    return { step: { kind: 'empty', slot: slot.slot, deploymentId: wish.deploymentId, generation: desired.generation } };
+    return {
+      step: { kind: 'empty', slot: slot.slot, deploymentId: wish.deploymentId, generation: desired.generation },
+    };
   }
   const { deploymentId, manifest } = wish;
   return { step: { kind: 'accept', slot: slot.slot, deploymentId, manifest, generation: desired.generation } };

@@ -74,7 +74,11 @@ export interface DeploymentRecord {
 }
 
 /** Applies one event. Undefined when the table does not allow it: the caller has planned on a stale record. */
-export function applyEvent(record: DeploymentRecord, event: DeploymentEvent, now: number): DeploymentRecord | undefined {
+export function applyEvent(
+  record: DeploymentRecord,
+  event: DeploymentEvent,
+  now: number,
+): DeploymentRecord | undefined {
   const state = DEVICE_TRANSITIONS[record.state]?.[event.kind];
   if (!state) return undefined;
   const { nextTryAt: _, ...kept } = record;

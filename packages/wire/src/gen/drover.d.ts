@@ -1,5 +1,5 @@
-import * as $protobuf from "protobufjs";
-import Long = require("long");
+// Generated from packages/wire/proto/drover.proto by "npm run gen". Do not edit: change the .proto and run it again.
+import * as $protobuf from "protobufjs/minimal.js";
 
 /** Namespace drover. */
 export namespace drover {

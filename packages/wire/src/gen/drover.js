@@ -1,3 +1,4 @@
+// Generated from packages/wire/proto/drover.proto by "npm run gen". Do not edit: change the .proto and run it again.
 /*eslint-disable block-scoped-var, id-length, no-control-regex, no-magic-numbers, no-mixed-operators, no-prototype-builtins, no-redeclare, no-shadow, no-var, sort-vars, default-case, jsdoc/require-param*/
 import $protobuf from "protobufjs/minimal.js";
 

@@ -34,6 +34,8 @@ export type Problem = Static<typeof Problem>;
 export const EnvelopeJson = Type.Object({
   payloadType: Type.String({ maxLength: 128 }),
   payload: Type.String({ maxLength: 262_144 }),
-  signatures: Type.Array(Type.Object({ keyid: Type.String({ maxLength: 64 }), sig: Type.String({ maxLength: 256 }) }), { maxItems: 8 }),
+  signatures: Type.Array(Type.Object({ keyid: Type.String({ maxLength: 64 }), sig: Type.String({ maxLength: 256 }) }), {
+    maxItems: 8,
+  }),
 });
 export type EnvelopeJson = Static<typeof EnvelopeJson>;

@@ -44,7 +44,11 @@ export const Version = Type.Object({
 export type Version = Static<typeof Version>;
 
 /** The manifest document itself, as signed, beside the row. */
-export const VersionDetail = Type.Object({ ...Version.properties, document: Type.Unknown(), keyids: Type.Array(Hex64) });
+export const VersionDetail = Type.Object({
+  ...Version.properties,
+  document: Type.Unknown(),
+  keyids: Type.Array(Hex64),
+});
 export type VersionDetail = Static<typeof VersionDetail>;
 
 export const Model = Type.Object({

@@ -68,7 +68,10 @@ export type Status = Static<typeof Status>;
 export const LabelsRequest = Type.Object({
   device: DeviceId,
   labels: Type.Array(
-    Type.Object({ predictionId: Type.String({ maxLength: 64 }), truth: Type.Union([Type.String({ maxLength: 256 }), Type.Number()]) }),
+    Type.Object({
+      predictionId: Type.String({ maxLength: 64 }),
+      truth: Type.Union([Type.String({ maxLength: 256 }), Type.Number()]),
+    }),
     { minItems: 1, maxItems: 10_000 },
   ),
 });

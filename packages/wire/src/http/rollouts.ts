@@ -13,7 +13,7 @@ export const RolloutRequest = Type.Object({
 });
 export type RolloutRequest = Static<typeof RolloutRequest>;
 
-export const RolloutState = Type.Union(['running', 'completed', 'aborted', 'superseded'].map((s) => Type.Literal(s)));
+export const RolloutState = Type.Enum(['running', 'completed', 'aborted', 'superseded']);
 
 export const Rollout = Type.Object({
   id: Id,

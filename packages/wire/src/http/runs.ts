@@ -9,7 +9,9 @@ export type Dataset = Static<typeof Dataset>;
 /** What each column is for. `derive`: make the label instead of reading it (rows close to a device's last row are positive). */
 export const ColumnRoles = Type.Object({
   label: Type.Optional(Type.String({ maxLength: 256 })),
-  derive: Type.Optional(Type.Object({ kind: Type.Literal('endsWithin'), rows: Type.Integer({ minimum: 1, maximum: 1_000_000 }) })),
+  derive: Type.Optional(
+    Type.Object({ kind: Type.Literal('endsWithin'), rows: Type.Integer({ minimum: 1, maximum: 1_000_000 }) }),
+  ),
   device: Type.Optional(Type.String({ maxLength: 256 })),
   time: Type.Optional(Type.String({ maxLength: 256 })),
   exclude: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 4096 })),
@@ -30,7 +32,7 @@ export const RunRequest = Type.Object({
 });
 export type RunRequest = Static<typeof RunRequest>;
 
-export const RunState = Type.Union(['queued', 'running', 'succeeded', 'failed', 'cancelled'].map((s) => Type.Literal(s)));
+export const RunState = Type.Enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
 
 export const Run = Type.Object({
   id: Id,
@@ -41,7 +43,9 @@ export const Run = Type.Object({
   endedAt: Type.Union([Instant, Type.Null()]),
   /** The newest progress line of the trainer. */
   progress: Type.Union([Type.Object({ step: Count, of: Count, message: Type.String() }), Type.Null()]),
-  metrics: Type.Record(Type.String(), Type.Record(Type.String(), Type.Number()), { description: 'split → metric → value' }),
+  metrics: Type.Record(Type.String(), Type.Record(Type.String(), Type.Number()), {
+    description: 'split → metric → value',
+  }),
   version: Type.Union([Count, Type.Null()]),
   manifest: Type.Union([Hex64, Type.Null()]),
   code: Type.Optional(Type.String()),

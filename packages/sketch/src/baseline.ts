@@ -1,0 +1,5 @@
+// Owns the one door to baselines: document, build, parse. Adds nothing of its own.
+
+export * from './baseline-document.ts';
+export * from './build-baseline.ts';
+export * from './parse-baseline.ts';

@@ -1,0 +1,191 @@
+// Decides whether bytes are a baseline that can be counted on. Never computes statistics; untrusted input, bounded.
+
+import {
+  BASELINE_TYPE,
+  type Baseline,
+  type BaselineFeature,
+  type BaselineOutput,
+  type ClassBins,
+  MAX_BASELINE_BYTES,
+  MAX_DICTIONARY,
+  MAX_FEATURES,
+  MAX_MAGNITUDE,
+  MAX_NAME,
+  MIN_SCALE,
+  type NumericDistribution,
+} from './baseline-document.ts';
+import { MAX_FLOAT32, nextUp } from './float32.ts';
+import { MAX_CUTS, MIN_CUTS, TAIL_BINS } from './ref-hist.ts';
+import { accept, refuse, type SketchResult } from './result.ts';
+import { MAX_CLASSES, SCORE_BINS } from './scores.ts';
+import { decodeUtf8 } from './utf8.ts';
+
+/** Parses and checks a baseline document. Fields that are not known are left out; every number is within the stated limits. */
+export function parseBaseline(bytes: Uint8Array): SketchResult<Baseline> {
+  if (bytes.length > MAX_BASELINE_BYTES)
+    return refuse('baseline_invalid', `${bytes.length} bytes, limit ${MAX_BASELINE_BYTES}`);
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return refuse('baseline_invalid', 'not UTF-8');
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return refuse('baseline_invalid', 'not JSON');
+  }
+  const check = new Check();
+  const baseline = readBaseline(check, document);
+  return check.problem === undefined ? accept(baseline) : refuse('baseline_invalid', check.problem);
+}
+
+/** Reads fields of unknown values; keeps the first problem and goes on with harmless values, so that readers have no exits. */
+class Check {
+  problem: string | undefined;
+
+  say(problem: string): void {
+    this.problem ??= problem;
+  }
+
+  field(value: unknown, key: string): unknown {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    return Object.getOwnPropertyDescriptor(value, key)?.value;
+  }
+
+  number(value: unknown, where: string, low: number, high: number): number {
+    if (typeof value === 'number' && value >= low && value <= high) return value + 0;
+    this.say(`${where} is not a number in range`);
+    return 0;
+  }
+
+  count(value: unknown, where: string): number {
+    const n = this.number(value, where, 0, Number.MAX_SAFE_INTEGER);
+    if (!Number.isInteger(n)) this.say(`${where} is not a count`);
+    return n;
+  }
+
+  list<T>(value: unknown, where: string, least: number, most: number, read: (item: unknown) => T): T[] {
+    if (!Array.isArray(value) || value.length < least || value.length > most) {
+      this.say(`${where} is not a list of ${least} to ${most}`);
+      return [];
+    }
+    return value.map(read);
+  }
+
+  counts(value: unknown, where: string, length: number): number[] {
+    let total = 0;
+    const counts = this.list(value, where, length, length, (item) => {
+      const n = this.count(item, where);
+      total += n;
+      return n;
+    });
+    if (total > Number.MAX_SAFE_INTEGER) this.say(`${where} overflows`);
+    return counts;
+  }
+
+  name(value: unknown, where: string, least = 1): string {
+    if (typeof value === 'string' && value.length >= least && value.length <= MAX_NAME) return value;
+    this.say(`${where} is not a name`);
+    return '';
+  }
+
+  distinct(names: readonly string[], where: string): void {
+    if (new Set(names).size !== names.length) this.say(`${where} has the same name twice`);
+  }
+}
+
+function readBaseline(check: Check, document: unknown): Baseline {
+  if (check.field(document, 'type') !== BASELINE_TYPE) check.say(`the type is not ${BASELINE_TYPE}`);
+  const rows = check.count(check.field(document, 'rows'), 'rows');
+  const features = check.list(check.field(document, 'features'), 'features', 0, MAX_FEATURES, (f) =>
+    readFeature(check, f),
+  );
+  check.distinct(
+    features.map((f) => f.name),
+    'features',
+  );
+  const output = check.field(document, 'output');
+  return {
+    type: BASELINE_TYPE,
+    rows,
+    features,
+    ...(output === undefined ? {} : { output: readOutput(check, output) }),
+  };
+}
+
+function readFeature(check: Check, value: unknown): BaselineFeature {
+  const name = check.name(check.field(value, 'name'), 'a feature');
+  const kind = check.field(value, 'kind');
+  if (kind === 'categorical') {
+    const dictionary = check.list(
+      check.field(value, 'dictionary'),
+      `the dictionary of ${name}`,
+      0,
+      MAX_DICTIONARY,
+      (item) => check.name(item, `a category of ${name}`, 0),
+    );
+    check.distinct(dictionary, `the dictionary of ${name}`);
+    const refCounts = check.counts(check.field(value, 'refCounts'), `refCounts of ${name}`, dictionary.length + 2);
+    return { name, kind, dictionary, refCounts };
+  }
+  if (kind !== 'numeric') check.say(`the kind of ${name} is not known`);
+  return { name, kind: 'numeric', ...readDistribution(check, value, name) };
+}
+
+function readDistribution(check: Check, value: unknown, name: string): NumericDistribution {
+  const float = (key: string, limit: number): number =>
+    Math.fround(check.number(check.field(value, key), `${key} of ${name}`, -limit, limit)) + 0;
+  const optional = (key: string): number | undefined =>
+    check.field(value, key) === undefined ? undefined : float(key, MAX_FLOAT32);
+  const edges = check.list(
+    check.field(value, 'edges'),
+    `edges of ${name}`,
+    MIN_CUTS,
+    MAX_CUTS,
+    (item) => Math.fround(check.number(item, `edges of ${name}`, -MAX_MAGNITUDE, MAX_MAGNITUDE)) + 0,
+  );
+  if (edges.some((edge, i) => i > 0 && !(edge > (edges[i - 1] as number)))) check.say(`edges of ${name} do not ascend`);
+  const refCounts = check.counts(check.field(value, 'refCounts'), `refCounts of ${name}`, edges.length + 1);
+  const median = check.number(check.field(value, 'median'), `median of ${name}`, -MAX_MAGNITUDE, MAX_MAGNITUDE);
+  const iqr = check.number(check.field(value, 'iqr'), `iqr of ${name}`, MIN_SCALE, MAX_MAGNITUDE);
+  const refLow = float('refLow', MAX_MAGNITUDE);
+  const refHigh = float('refHigh', MAX_MAGNITUDE);
+  if (edges[TAIL_BINS] !== refLow || edges[edges.length - 1 - TAIL_BINS] !== nextUp(refHigh)) {
+    check.say(`the reference range of ${name} does not fit its edges`);
+  }
+  const hardLow = optional('hardLow');
+  const hardHigh = optional('hardHigh');
+  if (!((hardLow ?? -MAX_FLOAT32) < (hardHigh ?? MAX_FLOAT32))) check.say(`the hard range of ${name} is empty`);
+  const missing = check.count(check.field(value, 'missing'), `missing of ${name}`);
+  return {
+    edges,
+    refCounts,
+    median,
+    iqr,
+    refLow,
+    refHigh,
+    ...(hardLow === undefined ? {} : { hardLow }),
+    ...(hardHigh === undefined ? {} : { hardHigh }),
+    missing,
+  };
+}
+
+function readOutput(check: Check, value: unknown): BaselineOutput {
+  const kind = check.field(value, 'kind');
+  if (kind === 'regression') return { kind, ...readDistribution(check, value, 'the output') };
+  if (kind !== 'classification') check.say('the kind of the output is not known');
+  const classes = check.list(check.field(value, 'classes'), 'classes', 2, MAX_CLASSES, (item) =>
+    check.name(item, 'a class', 0),
+  );
+  check.distinct(classes, 'classes');
+  const k = classes.length;
+  const bins = (key: string): ClassBins =>
+    check.list(check.field(value, key), key, k, k, (item) => check.counts(item, key, SCORE_BINS));
+  const scoreCounts = bins('scoreCounts');
+  const confidenceCounts = bins('confidenceCounts');
+  if (check.field(value, 'correctCounts') === undefined) {
+    return { kind: 'classification', classes, scoreCounts, confidenceCounts };
+  }
+  const correctCounts = bins('correctCounts');
+  const tooMany = correctCounts.some((row, c) => row.some((n, b) => n > (confidenceCounts[c]?.[b] ?? 0)));
+  if (tooMany) check.say('correctCounts exceed confidenceCounts');
+  return { kind: 'classification', classes, scoreCounts, confidenceCounts, correctCounts };
+}

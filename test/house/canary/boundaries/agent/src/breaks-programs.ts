@@ -1,0 +1,2 @@
+// Canary: the rule programs-apart must report this import.
+export * from '../../hub/src/leaf.ts';

@@ -1,0 +1,2 @@
+// Canary: something to import.
+export const here = true;

@@ -1,0 +1,2 @@
+// Canary: the rule sqlite-in-stores must report this import.
+export * from 'better-sqlite3';

@@ -1,0 +1,2 @@
+// Canary: the rule onnxruntime-in-infer must report this import.
+export * from 'onnxruntime-node';

@@ -1,0 +1,2 @@
+// Canary: the rule kysely-in-db must report this import.
+export * from 'kysely';

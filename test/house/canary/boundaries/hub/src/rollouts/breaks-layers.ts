@@ -1,0 +1,2 @@
+// Canary: the rule hub-subjects-below-doors must report this import.
+export * from '../http/leaf.ts';

@@ -1,0 +1,2 @@
+// Canary: a file that nobody imports.
+export const forgotten = 1;
