@@ -15,14 +15,20 @@ interface Answer {
 const nameOf = (address: AgentAddress): string => ('url' in address ? address.url : `unix:${address.socket}`);
 
 function unreachable(address: AgentAddress, why: string): CliFailure {
-  return new CliFailure(EXIT.unreachable, 'agent_unreachable', `No agent answers at ${nameOf(address)} (${why}).`, 'Start one: drover agent run --http 127.0.0.1:8090');
+  return new CliFailure(
+    EXIT.unreachable,
+    'agent_unreachable',
+    `No agent answers at ${nameOf(address)} (${why}).`,
+    'Start one: drover agent run --http 127.0.0.1:8090',
+  );
 }
 
 /** One request to an agent; the body is parsed JSON, or text that is not JSON. */
 export function askAgent(address: AgentAddress, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers = text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    const headers =
+      text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
     const options = { method, headers, timeout: TIMEOUT_MS };
     const onResponse = (response: import('node:http').IncomingMessage): void => {
       const parts: Buffer[] = [];
@@ -55,10 +61,15 @@ export function askAgent(address: AgentAddress, method: 'GET' | 'POST', path: st
 }
 
 function describe(body: unknown): { code: string; message: string; next: string } {
-  if (typeof body !== 'object' || body === null) return { code: 'agent_refused', message: String(body).slice(0, 200), next: '' };
+  if (typeof body !== 'object' || body === null)
+    return { code: 'agent_refused', message: String(body).slice(0, 200), next: '' };
   const { code, title, detail, error, next } = body as Record<string, unknown>;
   const message = [title, detail, error].filter((part) => typeof part === 'string').join(' ');
-  return { code: typeof code === 'string' ? code : 'agent_refused', message, next: typeof next === 'string' ? next : '' };
+  return {
+    code: typeof code === 'string' ? code : 'agent_refused',
+    message,
+    next: typeof next === 'string' ? next : '',
+  };
 }
 
 /** Predictions of rows of named fields in one slot, in order. */
@@ -72,7 +83,12 @@ export async function predictRows(
     const { status, body } = await askAgent(address, 'POST', '/v1/predict', { slot, fields });
     if (status !== 200) {
       const { code, message, next } = describe(body);
-      throw new CliFailure(exitOfStatus(status), code, `The agent did not predict (HTTP ${status}). ${message}`.trim(), next);
+      throw new CliFailure(
+        exitOfStatus(status),
+        code,
+        `The agent did not predict (HTTP ${status}). ${message}`.trim(),
+        next,
+      );
     }
     answers.push(body as Record<string, unknown>);
   }

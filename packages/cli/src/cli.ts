@@ -1,7 +1,7 @@
 // Puts the command tree together and turns whatever happens into an exit code. Knows no command's work.
 import { Command, CommanderError } from 'commander';
-import { addConfigCommands, addVersionCommand, readVersion } from './commands/config.ts';
 import { addJsonOption, type Cli, present } from './commands/common.ts';
+import { addConfigCommands, addVersionCommand, readVersion } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeviceCommands } from './commands/device.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
@@ -64,7 +64,12 @@ export function buildProgram(cli: Cli): Command {
     .addHelpText('after', AFTER)
     .showHelpAfterError('(see --help)')
     .exitOverride()
-    .configureOutput({ writeOut: cli.shell.out, writeErr: cli.shell.err, getOutHelpWidth: () => Math.min(cli.shell.width || 100, 110), getErrHelpWidth: () => Math.min(cli.shell.width || 100, 110) });
+    .configureOutput({
+      writeOut: cli.shell.out,
+      writeErr: cli.shell.err,
+      getOutHelpWidth: () => Math.min(cli.shell.width || 100, 110),
+      getErrHelpWidth: () => Math.min(cli.shell.width || 100, 110),
+    });
   program.commandsGroup('Programs:');
   addHubCommands(program);
   addAgentCommands(program, cli);

@@ -25,7 +25,9 @@ function kindOf(flags: string): 'file' | 'directory' | 'other' {
 }
 
 function describe(command: Command, help: Help, path: readonly string[]): Place[] {
-  const commands = help.visibleCommands(command).map((sub) => ({ text: sub.name(), says: sub.summary() || sub.description() }));
+  const commands = help
+    .visibleCommands(command)
+    .map((sub) => ({ text: sub.name(), says: sub.summary() || sub.description() }));
   const options = help.visibleOptions(command).flatMap((option): Word[] => {
     if (!option.long) return [];
     const takesValue = option.required || option.optional;
@@ -35,7 +37,10 @@ function describe(command: Command, help: Help, path: readonly string[]): Place[
   });
   const takesFile = command.registeredArguments.some((argument) => argument.name() === 'file');
   const own: Place = { path, commands, options, takesFile };
-  return [own, ...command.commands.filter((c) => c.name() !== 'help').flatMap((c) => describe(c, help, [...path, c.name()]))];
+  return [
+    own,
+    ...command.commands.filter((c) => c.name() !== 'help').flatMap((c) => describe(c, help, [...path, c.name()])),
+  ];
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
@@ -46,17 +51,32 @@ function writeBash(places: readonly Place[]): string {
   const cases = places.map((place) => {
     const words = [...place.commands, ...place.options].map((w) => w.text).join(' ');
     const values = place.options.filter((o) => o.value);
-    const byKind = (kind: string): string => values.filter((o) => o.value?.kind === kind).map((o) => o.text).join('|');
+    const byKind = (kind: string): string =>
+      values
+        .filter((o) => o.value?.kind === kind)
+        .map((o) => o.text)
+        .join('|');
     const lines = [
-      ...(byKind('file') ? [`        ${byKind('file')}) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;`] : []),
-      ...(byKind('directory') ? [`        ${byKind('directory')}) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;`] : []),
-      ...values.filter((o) => o.value?.kind === 'choice').map((o) => `        ${o.text}) COMPREPLY=($(compgen -W ${quote(o.value?.choices.join(' ') ?? '')} -- "$cur")); return ;;`),
+      ...(byKind('file')
+        ? [`        ${byKind('file')}) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;`]
+        : []),
+      ...(byKind('directory')
+        ? [`        ${byKind('directory')}) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;`]
+        : []),
+      ...values
+        .filter((o) => o.value?.kind === 'choice')
+        .map(
+          (o) =>
+            `        ${o.text}) COMPREPLY=($(compgen -W ${quote(o.value?.choices.join(' ') ?? '')} -- "$cur")); return ;;`,
+        ),
       ...(byKind('other') ? [`        ${byKind('other')}) return ;;`] : []),
     ];
     return [
       `    ${quote(place.path.join(' '))})`,
       ...(lines.length > 0 ? ['      case "$prev" in', ...lines, '      esac'] : []),
-      ...(place.takesFile ? ['      if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return; fi'] : []),
+      ...(place.takesFile
+        ? ['      if [[ $cur != -* ]]; then compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return; fi']
+        : []),
       `      COMPREPLY=($(compgen -W ${quote(words)} -- "$cur"))`,
       '      ;;',
     ].join('\n');
@@ -91,7 +111,9 @@ function writeZsh(places: readonly Place[]): string {
     const specs = place.options.map((o) => quote(`*${o.text}[${zshText(first(o.says))}]${action(o)}`));
     if (place.takesFile) specs.push(quote('*:file:_files'));
     const lines = [
-      ...(commands.length > 0 ? [`      words_here=(${commands.join(' ')})`, "      _describe -t commands command words_here"] : []),
+      ...(commands.length > 0
+        ? [`      words_here=(${commands.join(' ')})`, '      _describe -t commands command words_here']
+        : []),
       ...(specs.length > 0 ? [`      _arguments ${specs.join(' ')}`] : []),
     ];
     return [`    ${quote(place.path.join(' '))})`, ...lines, '      ;;'].join('\n');
@@ -122,9 +144,17 @@ function writeFish(places: readonly Place[]): string {
     const seen = place.path.map((word) => `__fish_seen_subcommand_from ${word}`);
     const none = deeper.length > 0 ? [`not __fish_seen_subcommand_from ${deeper.join(' ')}`] : [];
     const when = quote(place.path.length === 0 ? '__fish_use_subcommand' : [...seen, ...none].join('; and '));
-    const commands = place.commands.map((w) => `complete -c drover -n ${when} -f -a ${w.text} -d ${quote(first(w.says))}`);
+    const commands = place.commands.map(
+      (w) => `complete -c drover -n ${when} -f -a ${w.text} -d ${quote(first(w.says))}`,
+    );
     const options = place.options.map((o) => {
-      const value = !o.value ? '' : o.value.kind === 'choice' ? ` -x -a ${quote(o.value.choices.join(' '))}` : o.value.kind === 'other' ? ' -x' : ' -r';
+      const value = !o.value
+        ? ''
+        : o.value.kind === 'choice'
+          ? ` -x -a ${quote(o.value.choices.join(' '))}`
+          : o.value.kind === 'other'
+            ? ' -x'
+            : ' -r';
       return `complete -c drover -n ${when} -l ${o.text.slice(2)}${value} -d ${quote(first(o.says))}`;
     });
     return [...commands, ...options];

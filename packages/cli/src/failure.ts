@@ -1,5 +1,5 @@
 // Owns how a command ends: exit codes and the failure a person reads. Never prints.
-import { isReasonCode, type ReasonCode, REASONS, type Refusal } from '@drover/core/reasons';
+import { isReasonCode, REASONS, type ReasonCode, type Refusal } from '@drover/core/reasons';
 
 /** Exit codes of `drover`; they are part of the interface (`drover --help` lists them). */
 export const EXIT = {
@@ -30,8 +30,7 @@ export class CliFailure extends Error {
   }
 }
 
-export const failUsage = (message: string, next = ''): CliFailure =>
-  new CliFailure(EXIT.usage, 'usage', message, next);
+export const failUsage = (message: string, next = ''): CliFailure => new CliFailure(EXIT.usage, 'usage', message, next);
 
 /** A Refusal as the end of a command. */
 export function failRefused(refusal: Refusal, exitCode: number = EXIT.failed): CliFailure {

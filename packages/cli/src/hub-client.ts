@@ -41,7 +41,12 @@ function readToken(target: Target): string | undefined {
   const { size } = statSync(file);
   const token = size > 4096 ? '' : readFileSync(file, 'utf8').trim();
   if (!/^[\x21-\x7e]{8,}$/.test(token)) {
-    throw new CliFailure(EXIT.notAllowed, 'token_invalid', `"${file}" does not hold a token.`, 'Point --token-file to the hub\'s run/token.');
+    throw new CliFailure(
+      EXIT.notAllowed,
+      'token_invalid',
+      `"${file}" does not hold a token.`,
+      "Point --token-file to the hub's run/token.",
+    );
   }
   return token;
 }
@@ -50,7 +55,12 @@ function explainUnreachable(target: Target, cause: unknown): CliFailure {
   const { hub } = target;
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   if (cause instanceof Error && (cause.name === 'TimeoutError' || cause.name === 'AbortError')) {
-    return new CliFailure(EXIT.timedOut, 'hub_timeout', `The hub at ${hub.value} did not answer in time.`, 'Look at its log; "drover doctor" checks the way to it.');
+    return new CliFailure(
+      EXIT.timedOut,
+      'hub_timeout',
+      `The hub at ${hub.value} did not answer in time.`,
+      'Look at its log; "drover doctor" checks the way to it.',
+    );
   }
   const why = inner instanceof Error ? ((inner as NodeJS.ErrnoException).code ?? inner.message) : String(inner);
   const next = ['default', '--hub', 'DROVER_HUB'].includes(hub.from) || hub.from.endsWith('.json')
@@ -64,7 +74,8 @@ async function readBody(response: Response): Promise<Buffer> {
   let size = 0;
   for await (const part of response.body ?? []) {
     size += part.length;
-    if (size > BODY_LIMIT) throw new CliFailure(EXIT.failed, 'hub_answer_invalid', `The hub's answer is larger than ${BODY_LIMIT} bytes.`);
+    if (size > BODY_LIMIT)
+      throw new CliFailure(EXIT.failed, 'hub_answer_invalid', `The hub's answer is larger than ${BODY_LIMIT} bytes.`);
     parts.push(part);
   }
   return Buffer.concat(parts);
@@ -83,7 +94,12 @@ function explainProblem(target: Target, status: number, body: unknown): CliFailu
   const problem = readAs(Problem, body);
   if (!problem.ok) {
     const next = `Is ${target.hub.value} a Drover hub? "drover doctor" looks closer.`;
-    return new CliFailure(exitOfStatus(status), 'hub_answer_invalid', `${target.hub.value} answered with HTTP ${status} and no explanation.`, next);
+    return new CliFailure(
+      exitOfStatus(status),
+      'hub_answer_invalid',
+      `${target.hub.value} answered with HTTP ${status} and no explanation.`,
+      next,
+    );
   }
   const { code, title, detail, next, requestId } = problem.value;
   const sentence = [title, detail].filter((part, i, all) => part !== '' && all.indexOf(part) === i).join(' ');

@@ -49,7 +49,10 @@ export function openLiveBlock(shell: Shell, plainEveryMs: number): LiveBlock {
         return;
       }
       const width = Math.max(20, shell.width - 1);
-      const next = block.replace(/\n$/, '').split('\n').map((line) => cutTo(line, width));
+      const next = block
+        .replace(/\n$/, '')
+        .split('\n')
+        .map((line) => cutTo(line, width));
       const up = lines > 0 ? `\u001b[${lines}A` : '';
       // Erase to the end of the screen first: the new block may be shorter.
       shell.out(`${up}\r\u001b[0J${next.join('\n')}\n`);

@@ -9,7 +9,8 @@ export interface TableColumn<Row> {
 const ESCAPES = /\u001b\[[0-9;]*m/g;
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f]/g;
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
-const WIDE = /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
+const WIDE =
+  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
 
 /** Columns that a text takes on a terminal: graphemes, East Asian wide ones twice, colour escapes not at all. */
 export function widthOf(text: string): number {
@@ -66,7 +67,11 @@ export function renderTable<Row>(
     texts
       .map((text, i) => {
         const last = i === columns.length - 1;
-        return pad(last ? cutTo(text, room) : text, Math.min(widths[i] ?? 0, last ? room : Infinity), columns[i]?.align ?? 'left');
+        return pad(
+          last ? cutTo(text, room) : text,
+          Math.min(widths[i] ?? 0, last ? room : Infinity),
+          columns[i]?.align ?? 'left',
+        );
       })
       .join('  ')
       .trimEnd();
@@ -75,10 +80,14 @@ export function renderTable<Row>(
 }
 
 /** Name and value pairs under each other. */
-export function renderPairs(pairs: readonly (readonly [name: string, value: string | number | null | undefined])[]): string {
+export function renderPairs(
+  pairs: readonly (readonly [name: string, value: string | number | null | undefined])[],
+): string {
   const width = Math.max(0, ...pairs.map(([name]) => widthOf(name)));
   return pairs
-    .map(([name, value]) => `${pad(name, width, 'left')}  ${value === null || value === undefined || value === '' ? '-' : toPrintable(String(value))}`.trimEnd())
+    .map(([name, value]) =>
+      `${pad(name, width, 'left')}  ${value === null || value === undefined || value === '' ? '-' : toPrintable(String(value))}`.trimEnd(),
+    )
     .map((text) => `${text}\n`)
     .join('');
 }
@@ -98,8 +107,10 @@ export function formatBytes(bytes: number): string {
 
 /** Thousands grouped with a comma. */
 export const formatCount = (value: number): string => value.toLocaleString('en-US');
-export const formatShare = (value: number | undefined): string => (value === undefined ? '-' : `${(100 * value).toFixed(1)} %`);
-export const formatNumber = (value: number | undefined, digits = 3): string => (value === undefined ? '-' : value.toFixed(digits));
+export const formatShare = (value: number | undefined): string =>
+  value === undefined ? '-' : `${(100 * value).toFixed(1)} %`;
+export const formatNumber = (value: number | undefined, digits = 3): string =>
+  value === undefined ? '-' : value.toFixed(digits);
 export const shortDigest = (digest: string): string => digest.slice(0, 12);
 
 /** How long ago, in one unit: 12 s, 5 min, 3 h, 9 d. */

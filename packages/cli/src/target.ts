@@ -1,7 +1,7 @@
 // Decides which hub a command talks to and with which token file, and says where each answer came from. Opens no socket.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 import { parse as parseYaml } from 'yaml';
 import type { Shell } from './shell.ts';
 
@@ -43,12 +43,17 @@ export function parseContext(text: string, file: string): Result<Context> {
   try {
     document = parseYaml(text);
   } catch (error) {
-    return refuse('client_config_invalid', `"${file}": ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'not YAML'}`);
+    return refuse(
+      'client_config_invalid',
+      `"${file}": ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'not YAML'}`,
+    );
   }
   if (document === null || document === undefined) return accept({});
-  if (typeof document !== 'object' || Array.isArray(document)) return refuse('client_config_invalid', `"${file}" is not a list of keys.`);
+  if (typeof document !== 'object' || Array.isArray(document))
+    return refuse('client_config_invalid', `"${file}" is not a list of keys.`);
   for (const [key, value] of Object.entries(document)) {
-    if (!CONTEXT_KEYS.has(key)) return refuse('client_config_invalid', `"${file}" has the unknown key "${key}"; known: hub, tokenFile.`);
+    if (!CONTEXT_KEYS.has(key))
+      return refuse('client_config_invalid', `"${file}" has the unknown key "${key}"; known: hub, tokenFile.`);
     if (typeof value !== 'string') return refuse('client_config_invalid', `"${file}": "${key}" must be text.`);
   }
   return accept(document as Context);
@@ -148,7 +153,8 @@ function findTokenFile(
   if (options.tokenFile) return { value: path.resolve(shell.cwd, options.tokenFile), from: '--token-file' };
   const env = shell.env['DROVER_TOKEN_FILE'];
   if (env) return { value: path.resolve(shell.cwd, env), from: 'DROVER_TOKEN_FILE' };
-  if (context.tokenFile) return { value: path.resolve(path.dirname(contextFile), context.tokenFile), from: contextFile };
+  if (context.tokenFile)
+    return { value: path.resolve(path.dirname(contextFile), context.tokenFile), from: contextFile };
   // The local hub's token is never offered to another machine.
   const own = path.join(hubData, 'run', 'token');
   return isLoopback(hub) && existsSync(own) ? { value: own, from: 'data directory of the local hub' } : undefined;

@@ -26,8 +26,17 @@ export function addJsonOption(command: Command): Command {
 }
 
 export function addConnectionOptions(command: Command): Command {
-  command.addOption(new Option('--hub <url>', 'address of the hub; else DROVER_HUB, the context file, the local hub').helpGroup('Connection:'));
-  command.addOption(new Option('--token-file <file>', 'file with the hub\'s token; else DROVER_TOKEN_FILE, the context file, <hub data>/run/token').helpGroup('Connection:'));
+  command.addOption(
+    new Option('--hub <url>', 'address of the hub; else DROVER_HUB, the context file, the local hub').helpGroup(
+      'Connection:',
+    ),
+  );
+  command.addOption(
+    new Option(
+      '--token-file <file>',
+      "file with the hub's token; else DROVER_TOKEN_FILE, the context file, <hub data>/run/token",
+    ).helpGroup('Connection:'),
+  );
   return addJsonOption(command);
 }
 
@@ -46,7 +55,12 @@ export function present(cli: Cli, options: OutputOptions, value: unknown, render
 }
 
 /** A table for this terminal; `empty` is said instead of a table without rows. */
-export function tableFor<Row>(cli: Cli, columns: readonly TableColumn<Row>[], rows: readonly Row[], empty: string): string {
+export function tableFor<Row>(
+  cli: Cli,
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+  empty: string,
+): string {
   if (rows.length === 0) return `${empty}\n`;
   const titleStyle = usesColor(cli.shell) ? (text: string) => `\u001b[1m${text}\u001b[0m` : undefined;
   return renderTable(columns, rows, { maxWidth: cli.shell.width, ...(titleStyle ? { titleStyle } : {}) });
@@ -56,7 +70,10 @@ export function tableFor<Row>(cli: Cli, columns: readonly TableColumn<Row>[], ro
 export const asPage = <T>(items: readonly T[]) => ({ items, nextCursor: null });
 
 export const parseList = (text: string): string[] =>
-  text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 
 export function parsePositive(text: string): number {
   const value = Number(text);

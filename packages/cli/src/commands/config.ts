@@ -2,7 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { renderTable } from '../table.ts';
-import { addConnectionOptions, addJsonOption, type Cli, type ConnectionOptions, locateHub, type OutputOptions, present } from './common.ts';
+import {
+  addConnectionOptions,
+  addJsonOption,
+  type Cli,
+  type ConnectionOptions,
+  locateHub,
+  type OutputOptions,
+  present,
+} from './common.ts';
 
 export function readVersion(): string {
   const file = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };

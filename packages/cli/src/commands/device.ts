@@ -1,27 +1,48 @@
 // `drover device …`: what is enrolled, what it runs, taking it away. Decides nothing about deployments.
-import { Device, DeviceDetail } from '@drover/wire/http/devices';
+
 import type { Static } from '@drover/wire/http/check';
+import { Device, DeviceDetail } from '@drover/wire/http/devices';
 import type { Command } from 'commander';
 import { at } from '../hub-client.ts';
 import { formatAge, formatBytes, formatCount, renderPairs, shortDigest, type TableColumn } from '../table.ts';
-import { addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, parseWhole, present, tableFor } from './common.ts';
+import {
+  addConnectionOptions,
+  asPage,
+  type Cli,
+  type ConnectionOptions,
+  connect,
+  parseWhole,
+  present,
+  tableFor,
+} from './common.ts';
 
 type DeviceView = Static<typeof Device>;
 type SlotView = DeviceView['slots'][number];
 
 const nameRef = (ref: SlotView['running']): string =>
-  ref === null ? '-' : ref.model !== undefined && ref.version !== undefined ? `${ref.model}@${ref.version}` : shortDigest(ref.manifest);
+  ref === null
+    ? '-'
+    : ref.model !== undefined && ref.version !== undefined
+      ? `${ref.model}@${ref.version}`
+      : shortDigest(ref.manifest);
 
 const nameRunning = (device: DeviceView): string =>
-  device.slots.map((s) => (device.slots.length === 1 && s.slot === 'default' ? nameRef(s.running) : `${s.slot}:${nameRef(s.running)}`)).join(' ');
+  device.slots
+    .map((s) =>
+      device.slots.length === 1 && s.slot === 'default' ? nameRef(s.running) : `${s.slot}:${nameRef(s.running)}`,
+    )
+    .join(' ');
 
 const nameSync = (device: DeviceView): string =>
   device.slots.length === 0 ? '-' : device.slots.every((s) => s.inSync) ? 'yes' : 'no';
 
 const showLabels = (labels: Readonly<Record<string, string>>): string =>
-  Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(' ');
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
 
-const ageOf = (cli: Cli, instant: string | null): string => (instant === null ? '-' : formatAge(cli.shell.now() - Date.parse(instant)));
+const ageOf = (cli: Cli, instant: string | null): string =>
+  instant === null ? '-' : formatAge(cli.shell.now() - Date.parse(instant));
 
 const LIST: (cli: Cli) => readonly TableColumn<DeviceView>[] = (cli) => [
   { title: 'DEVICE', value: (d) => d.id },
@@ -53,13 +74,19 @@ function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
     ['joined', device.joinedAt],
     ['agent', [device.agentVersion, device.runtime].filter((t) => t).join(', ')],
     ['generation', `${device.reportedGeneration} reported, ${device.generation} desired`],
-    ['uplink', `${formatCount(uplink.lastSeq)} entries stored, ${formatCount(uplink.lostEntries)} lost, ${formatCount(uplink.quarantined)} refused`],
+    [
+      'uplink',
+      `${formatCount(uplink.lastSeq)} entries stored, ${formatCount(uplink.lostEntries)} lost, ${formatCount(uplink.quarantined)} refused`,
+    ],
     ...(health
       ? ([
           ['memory', formatBytes(health.rssBytes)],
           ['disk free', formatBytes(health.diskFreeBytes)],
           ['up for', formatAge(health.uptimeMs)],
-          ['outbox', `${formatCount(health.outboxEntries)} entries, ${formatBytes(health.outboxBytes)}, ${formatCount(health.outboxDropped)} dropped`],
+          [
+            'outbox',
+            `${formatCount(health.outboxEntries)} entries, ${formatBytes(health.outboxBytes)}, ${formatCount(health.outboxDropped)} dropped`,
+          ],
         ] as const)
       : []),
   ]);

@@ -13,7 +13,10 @@ const COLOR = { fail: '31', warn: '33', ok: '32' } as const;
 function renderFindings(cli: Cli, findings: readonly Finding[]): string {
   const paint = (finding: Finding): string =>
     usesColor(cli.shell) ? `\u001b[${COLOR[finding.level]}m${MARK[finding.level]}\u001b[0m` : MARK[finding.level];
-  const lines = findings.map((f) => `${paint(f)}  ${f.check.padEnd(8)}  ${toPrintable(f.says)}${f.fix === '' ? '' : `\n      fix: ${toPrintable(f.fix)}`}`);
+  const lines = findings.map(
+    (f) =>
+      `${paint(f)}  ${f.check.padEnd(8)}  ${toPrintable(f.says)}${f.fix === '' ? '' : `\n      fix: ${toPrintable(f.fix)}`}`,
+  );
   const bad = findings.filter((f) => f.level !== 'ok').length;
   return `${lines.join('\n')}\n${bad === 0 ? 'Nothing to do.' : `${bad} of ${findings.length} checks ask for something.`}\n`;
 }

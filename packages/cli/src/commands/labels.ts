@@ -1,10 +1,10 @@
 // `drover labels push`: sends truths that became known late, by prediction id. Never joins them.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parse } from 'csv-parse/sync';
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { LabelsRequest } from '@drover/wire/http/monitoring';
 import type { Command } from 'commander';
+import { parse } from 'csv-parse/sync';
 import { failRefused, failUsage } from '../failure.ts';
 import { at } from '../hub-client.ts';
 import { addConnectionOptions, type Cli, type ConnectionOptions, connect, present } from './common.ts';
@@ -16,14 +16,21 @@ type Label = LabelsRequest['labels'][number];
 export function parseLabels(text: string): Result<Label[]> {
   let rows: Record<string, string>[];
   try {
-    rows = parse(text, { columns: true, bom: true, trim: true, skip_empty_lines: true, max_record_size: 65_536 }) as Record<string, string>[];
+    rows = parse(text, {
+      columns: true,
+      bom: true,
+      trim: true,
+      skip_empty_lines: true,
+      max_record_size: 65_536,
+    }) as Record<string, string>[];
   } catch (error) {
     return refuse('argument_invalid', error instanceof Error ? error.message : 'It is not CSV.');
   }
   const labels: Label[] = [];
   for (const [i, row] of rows.entries()) {
     const { predictionId, truth } = row;
-    if (!predictionId || !truth) return refuse('argument_invalid', `Row ${i + 1} lacks predictionId or truth; both columns are needed.`);
+    if (!predictionId || !truth)
+      return refuse('argument_invalid', `Row ${i + 1} lacks predictionId or truth; both columns are needed.`);
     const number = Number(truth);
     labels.push({ predictionId, truth: Number.isFinite(number) ? number : truth });
   }

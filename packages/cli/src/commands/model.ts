@@ -5,7 +5,15 @@ import type { Command } from 'commander';
 import { failUsage } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import { formatBytes, formatNumber, renderPairs, shortDigest, type TableColumn } from '../table.ts';
-import { addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, present, tableFor } from './common.ts';
+import {
+  addConnectionOptions,
+  asPage,
+  type Cli,
+  type ConnectionOptions,
+  connect,
+  present,
+  tableFor,
+} from './common.ts';
 
 type ModelView = Static<typeof Model>;
 type VersionView = Static<typeof Version>;
@@ -43,9 +51,16 @@ const VERSIONS: readonly TableColumn<VersionView>[] = [
 /** `model`, `model@3` or `model@champion`. Without a version the latest is meant. */
 export function parseModelRef(text: string): { readonly model: string; readonly version: number | string | undefined } {
   const match = /^([a-z0-9][a-z0-9._-]{0,62})(?:@([a-z0-9][a-z0-9._-]{0,62}))?$/.exec(text);
-  if (!match?.[1]) throw failUsage(`"${text}" does not name a model.`, 'Write MODEL, MODEL@VERSION or MODEL@ALIAS, such as wear@3 or wear@champion.');
+  if (!match?.[1])
+    throw failUsage(
+      `"${text}" does not name a model.`,
+      'Write MODEL, MODEL@VERSION or MODEL@ALIAS, such as wear@3 or wear@champion.',
+    );
   const version = match[2];
-  return { model: match[1], version: version !== undefined && /^[1-9]\d{0,9}$/.test(version) ? Number(version) : version };
+  return {
+    model: match[1],
+    version: version !== undefined && /^[1-9]\d{0,9}$/.test(version) ? Number(version) : version,
+  };
 }
 
 /** The version number a reference means now. */
@@ -53,13 +68,20 @@ export async function resolveVersion(client: HubClient, ref: ReturnType<typeof p
   if (typeof ref.version === 'number') return ref.version;
   const model = await client.ask(Model, at('models', ref.model));
   if (ref.version === undefined) {
-    if (model.latest === 0) throw failUsage(`The model "${ref.model}" has no version yet.`, 'Register one: drover model register FILE --name ' + ref.model);
+    if (model.latest === 0)
+      throw failUsage(
+        `The model "${ref.model}" has no version yet.`,
+        'Register one: drover model register FILE --name ' + ref.model,
+      );
     return model.latest;
   }
   const version = model.aliases[ref.version];
   if (version !== undefined) return version;
   const known = Object.keys(model.aliases).join(', ') || 'none';
-  throw failUsage(`The model "${ref.model}" has no alias "${ref.version}" (aliases: ${known}).`, `Set it: drover model alias ${ref.model}@VERSION ${ref.version}`);
+  throw failUsage(
+    `The model "${ref.model}" has no alias "${ref.version}" (aliases: ${known}).`,
+    `Set it: drover model alias ${ref.model}@VERSION ${ref.version}`,
+  );
 }
 
 function renderVersion(version: Static<typeof VersionDetail>): string {

@@ -1,9 +1,9 @@
 // `drover predict`: asks one agent for predictions of named fields. Never predicts itself and never asks the hub.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parse } from 'csv-parse/sync';
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { Command } from 'commander';
+import { parse } from 'csv-parse/sync';
 import { type AgentAddress, predictRows } from '../agent-client.ts';
 import { CliFailure, EXIT, failRefused, failUsage } from '../failure.ts';
 import { renderTable } from '../table.ts';
@@ -44,14 +44,30 @@ export function parseRows(text: string): Result<Fields[]> {
   try {
     if (trimmed.startsWith('{') || trimmed.startsWith('[')) {
       const lines = trimmed.startsWith('{') ? trimmed.split('\n').filter((line) => line.trim() !== '') : [];
-      const json: unknown = lines.length > 1 && lines.every((l) => /^\s*\{.*\}\s*$/.test(l)) ? lines.map((l) => JSON.parse(l) as unknown) : JSON.parse(trimmed);
+      const json: unknown =
+        lines.length > 1 && lines.every((l) => /^\s*\{.*\}\s*$/.test(l))
+          ? lines.map((l) => JSON.parse(l) as unknown)
+          : JSON.parse(trimmed);
       const rows: unknown[] = Array.isArray(json) ? json : [json];
-      return rows.every(isFields) ? accept(rows) : refuse('argument_invalid', 'Each row must be an object of numbers, texts and nulls.');
+      return rows.every(isFields)
+        ? accept(rows)
+        : refuse('argument_invalid', 'Each row must be an object of numbers, texts and nulls.');
     }
-    const rows = parse(trimmed, { columns: true, bom: true, trim: true, skip_empty_lines: true, max_record_size: 2 ** 20 }) as Record<string, string>[];
-    return accept(rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, parseField(value)]))));
+    const rows = parse(trimmed, {
+      columns: true,
+      bom: true,
+      trim: true,
+      skip_empty_lines: true,
+      max_record_size: 2 ** 20,
+    }) as Record<string, string>[];
+    return accept(
+      rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, parseField(value)]))),
+    );
   } catch (error) {
-    return refuse('argument_invalid', error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'It cannot be read.');
+    return refuse(
+      'argument_invalid',
+      error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'It cannot be read.',
+    );
   }
 }
 
@@ -62,7 +78,10 @@ interface AgentFile {
 
 function findAgent(cli: Cli, options: PredictOptions): AgentAddress {
   const given = options.agent ?? cli.shell.env['DROVER_AGENT'];
-  if (given !== undefined) return given.startsWith('unix:') ? { socket: given.slice(5) } : { url: given.includes('://') ? given : `http://${given}` };
+  if (given !== undefined)
+    return given.startsWith('unix:')
+      ? { socket: given.slice(5) }
+      : { url: given.includes('://') ? given : `http://${given}` };
   const data = locateHub(cli, options.data === undefined ? {} : { data: options.data }).agentData;
   const file = path.join(data.value, 'run', 'agent.json');
   if (!existsSync(file)) {
@@ -72,7 +91,12 @@ function findAgent(cli: Cli, options: PredictOptions): AgentAddress {
   const { httpUrl, socket } = JSON.parse(readFileSync(file, 'utf8')) as AgentFile;
   if (socket) return { socket };
   if (httpUrl) return { url: httpUrl };
-  throw new CliFailure(EXIT.unreachable, 'agent_unreachable', 'The agent runs without a local inference API.', 'Start it with --http HOST:PORT or --socket PATH.');
+  throw new CliFailure(
+    EXIT.unreachable,
+    'agent_unreachable',
+    'The agent runs without a local inference API.',
+    'Start it with --http HOST:PORT or --socket PATH.',
+  );
 }
 
 interface PredictOptions extends OutputOptions {
@@ -88,8 +112,8 @@ export function addPredictCommand(program: Command, cli: Cli): void {
   addJsonOption(program.command('predict').summary('ask an agent for a prediction'))
     .description(
       'Asks an agent for predictions of named fields. Fields come as FIELD=VALUE, or from standard input as a JSON ' +
-        'object, an array of objects, one object a line, or CSV with a header. A field that is missing or empty is a ' +
-        'missing value.',
+        'object, an array of objects, one object a line, or CSV with a header. An empty value (null in ' +
+        'JSON) is a missing one; a field that is left out is refused.',
     )
     .argument('[fields...]', 'FIELD=VALUE')
     .option('--agent <url>', 'address of the agent, or unix:PATH; else DROVER_AGENT, else the agent of --data')

@@ -6,7 +6,8 @@ import { type Cli, collect, parsePositive } from './common.ts';
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 function parseLabel(text: string, previous: string[] | undefined): string[] {
-  if (!/^[a-z0-9][a-z0-9._-]{0,62}=.{1,256}$/.test(text)) throw new InvalidArgumentError('It must look like site=north.');
+  if (!/^[a-z0-9][a-z0-9._-]{0,62}=.{1,256}$/.test(text))
+    throw new InvalidArgumentError('It must look like site=north.');
   return collect(text, previous);
 }
 

@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkModel } from '@drover/onnx/check';
-import { digestOf, type Signer, signPayload } from '@drover/trust/dsse';
 import { type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
+import { digestOf, type Signer, signPayload } from '@drover/trust/dsse';
 import { openKeyFile } from '@drover/trust/key-files';
 import type { Static } from '@drover/wire/http/check';
 import { Blob, PrepareResponse, Version } from '@drover/wire/http/models';
@@ -13,7 +13,15 @@ import { CliFailure, EXIT, failRefused, failUsage } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import { formatBytes, shortDigest } from '../table.ts';
 import { isLoopback } from '../target.ts';
-import { addConnectionOptions, type Cli, type ConnectionOptions, connect, locateHub, parseList, present } from './common.ts';
+import {
+  addConnectionOptions,
+  type Cli,
+  type ConnectionOptions,
+  connect,
+  locateHub,
+  parseList,
+  present,
+} from './common.ts';
 
 export interface Bundle {
   readonly name: string;
@@ -35,27 +43,39 @@ const UPLOAD_MS = 600_000;
 async function upload(client: HubClient, bytes: Uint8Array): Promise<Static<typeof Blob>> {
   const blob = await client.ask(Blob, at('blobs'), { method: 'POST', body: bytes, timeoutMs: UPLOAD_MS });
   if (blob.sha256 === digestOf(bytes) && blob.size === bytes.length) return blob;
-  throw new CliFailure(EXIT.failed, 'artifact_digest_mismatch', 'The hub stored other bytes than were sent.', 'Try again; look for a proxy in between.');
+  throw new CliFailure(
+    EXIT.failed,
+    'artifact_digest_mismatch',
+    'The hub stored other bytes than were sent.',
+    'Try again; look for a proxy in between.',
+  );
 }
 
 /** The hub only proposes: everything that the signature will vouch for is compared with what is known here. */
 function checkProposal(bundle: Bundle, proposal: Static<typeof PrepareResponse>, payload: Uint8Array): Manifest {
   const refuse = (detail: string): never => {
-    throw new CliFailure(EXIT.failed, 'manifest_invalid', `The hub proposed a manifest that was not signed: ${detail}`, 'Do not trust this hub before you know why.');
+    throw new CliFailure(
+      EXIT.failed,
+      'manifest_invalid',
+      `The hub proposed a manifest that was not signed: ${detail}`,
+      'Do not trust this hub before you know why.',
+    );
   };
   if (proposal.payloadType !== PAYLOAD_TYPES.manifest) return refuse(`its type is "${proposal.payloadType}".`);
   const parsed = parseManifest(payload);
   if (!parsed.ok) throw failRefused(parsed);
   const manifest = parsed.value;
   if (manifest.model !== bundle.name) return refuse(`it names the model "${manifest.model}", not "${bundle.name}".`);
-  if (manifest.version !== proposal.version) return refuse(`it names version ${manifest.version}, not ${proposal.version}.`);
+  if (manifest.version !== proposal.version)
+    return refuse(`it names version ${manifest.version}, not ${proposal.version}.`);
   for (const part of ['model', 'baseline', 'vectors'] as const) {
     const own = bundle[part];
     const theirs = manifest.blobs[part];
     if (!own && !theirs) continue;
     // Vectors that were not given are made by the hub from the model: they bind the model and give it nothing.
     if (!own && part === 'vectors') continue;
-    if (!own || theirs?.sha256 !== digestOf(own) || theirs.size !== own.length) return refuse(`its ${part} is not the file given here.`);
+    if (!own || theirs?.sha256 !== digestOf(own) || theirs.size !== own.length)
+      return refuse(`its ${part} is not the file given here.`);
   }
   return manifest;
 }
@@ -72,7 +92,11 @@ export async function registerBundle(client: HubClient, bundle: Bundle, signer: 
     ...(bundle.featureNames ? { featureNames: bundle.featureNames } : {}),
     ...(bundle.classes ? { classes: bundle.classes } : {}),
   };
-  const proposal = await client.ask(PrepareResponse, at('models', bundle.name, 'prepare'), { method: 'POST', body, timeoutMs: UPLOAD_MS });
+  const proposal = await client.ask(PrepareResponse, at('models', bundle.name, 'prepare'), {
+    method: 'POST',
+    body,
+    timeoutMs: UPLOAD_MS,
+  });
   const payload = Buffer.from(proposal.payload, 'base64');
   checkProposal(bundle, proposal, payload);
   const signed = await signPayload(proposal.payloadType, payload, [signer]);
@@ -81,9 +105,18 @@ export async function registerBundle(client: HubClient, bundle: Bundle, signer: 
     payload: proposal.payload,
     signatures: signed.signatures.map(({ keyid, sig }) => ({ keyid, sig: Buffer.from(sig).toString('base64') })),
   };
-  const version = await client.ask(Version, at('models', bundle.name, 'versions'), { method: 'POST', body: { envelope }, timeoutMs: UPLOAD_MS });
+  const version = await client.ask(Version, at('models', bundle.name, 'versions'), {
+    method: 'POST',
+    body: { envelope },
+    timeoutMs: UPLOAD_MS,
+  });
   if (version.manifest !== digestOf(payload)) {
-    throw new CliFailure(EXIT.failed, 'artifact_digest_mismatch', 'The hub registered another manifest than was signed.', 'Look at the version before you deploy it.');
+    throw new CliFailure(
+      EXIT.failed,
+      'artifact_digest_mismatch',
+      'The hub registered another manifest than was signed.',
+      'Look at the version before you deploy it.',
+    );
   }
   return { version, alreadyRegistered: proposal.alreadyRegistered, warnings: proposal.warnings };
 }
@@ -92,14 +125,19 @@ function readGiven(cli: Cli, file: string): Uint8Array {
   try {
     return readFileSync(path.resolve(cli.shell.cwd, file));
   } catch (error) {
-    throw failUsage(`"${file}" cannot be read (${error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : ''}).`);
+    throw failUsage(
+      `"${file}" cannot be read (${error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : ''}).`,
+    );
   }
 }
 
 function openReleaseKey(cli: Cli, options: RegisterOptions): Signer {
   const target = locateHub(cli, options);
   if (options.key === undefined && !isLoopback(target.hub.value)) {
-    throw failUsage('A hub on another machine needs your release key.', 'Give it with --key FILE (Ed25519, PKCS#8 PEM, mode 0600).');
+    throw failUsage(
+      'A hub on another machine needs your release key.',
+      'Give it with --key FILE (Ed25519, PKCS#8 PEM, mode 0600).',
+    );
   }
   const file = options.key ?? path.join(target.hubData.value, 'keys', 'release.pem');
   try {
@@ -108,7 +146,12 @@ function openReleaseKey(cli: Cli, options: RegisterOptions): Signer {
     return signer.value;
   } catch (error) {
     if (error instanceof CliFailure) throw error;
-    throw new CliFailure(EXIT.failed, 'key_invalid', `The release key "${file}" cannot be read.`, 'Give it with --key FILE, or say where the hub keeps its data with --data DIR.');
+    throw new CliFailure(
+      EXIT.failed,
+      'key_invalid',
+      `The release key "${file}" cannot be read.`,
+      'Give it with --key FILE, or say where the hub keeps its data with --data DIR.',
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 // `drover deploy` and `drover rollout …`: sends intent and follows it. What a device does is decided elsewhere.
-import { TERMINAL, type DeploymentState } from '@drover/core/deployment/table';
+import { type DeploymentState, TERMINAL } from '@drover/core/deployment/table';
 import type { Static } from '@drover/wire/http/check';
 import { Deployment, Rollout, type RolloutRequest } from '@drover/wire/http/rollouts';
 import type { Command } from 'commander';
@@ -72,7 +72,12 @@ export const listDeployments = (client: HubClient, rollout: string): Promise<Dep
 export function followRollout(
   client: HubClient,
   id: string,
-  options: { timeoutMs: number; now: () => number; signal?: AbortSignal | undefined; onChange: (rollout: RolloutView) => void },
+  options: {
+    timeoutMs: number;
+    now: () => number;
+    signal?: AbortSignal | undefined;
+    onChange: (rollout: RolloutView) => void;
+  },
 ): Promise<RolloutView | undefined> {
   return waitFor(async () => {
     const rollout = await client.ask(Rollout, at('rollouts', id));
@@ -114,16 +119,30 @@ async function deploy(cli: Cli, text: string, options: DeployOptions): Promise<v
     now: cli.shell.now,
     onChange: (rollout) => {
       const { done, failed } = tallyRollout(rollout.counts);
-      progress.show(`${rollout.model}@${rollout.version}: ${done} of ${rollout.devices} committed${failed > 0 ? `, ${failed} failed` : ''} (${showCounts(rollout.counts)})`);
+      progress.show(
+        `${rollout.model}@${rollout.version}: ${done} of ${rollout.devices} committed${failed > 0 ? `, ${failed} failed` : ''} (${showCounts(rollout.counts)})`,
+      );
     },
   });
   progress.end();
   if (!ended) {
-    throw failTimedOut(`Rollout ${started.id} did not end`, options.timeout, `It goes on; devices that are offline take it when they return. drover rollout show ${started.id}`);
+    throw failTimedOut(
+      `Rollout ${started.id} did not end`,
+      options.timeout,
+      `It goes on; devices that are offline take it when they return. drover rollout show ${started.id}`,
+    );
   }
   const { failed } = tallyRollout(ended.counts);
-  const bad = failed > 0 ? (await listDeployments(client, ended.id)).filter((d) => isTerminal(d.state) && !GOOD.has(d.state)) : [];
-  present(cli, options, ended, () => renderRollout(ended) + (bad.length > 0 ? `\n${tableFor(cli, DEPLOYMENTS(cli), bad, '')}` : ''));
+  const bad =
+    failed > 0
+      ? (await listDeployments(client, ended.id)).filter((d) => isTerminal(d.state) && !GOOD.has(d.state))
+      : [];
+  present(
+    cli,
+    options,
+    ended,
+    () => renderRollout(ended) + (bad.length > 0 ? `\n${tableFor(cli, DEPLOYMENTS(cli), bad, '')}` : ''),
+  );
   if (failed > 0 || ended.state === 'aborted') process.exitCode = EXIT.failed;
 }
 

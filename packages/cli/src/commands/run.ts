@@ -38,7 +38,11 @@ function parseParameter(text: string, previous: Record<string, unknown> | undefi
   return { ...previous, [text.slice(0, cut)]: parsed };
 }
 
-export async function uploadDataset(client: HubClient, name: string, bytes: Uint8Array): Promise<Static<typeof Dataset>> {
+export async function uploadDataset(
+  client: HubClient,
+  name: string,
+  bytes: Uint8Array,
+): Promise<Static<typeof Dataset>> {
   return client.ask(Dataset, at('datasets'), { method: 'POST', body: bytes, query: { name }, timeoutMs: UPLOAD_MS });
 }
 
@@ -83,7 +87,15 @@ export function renderRun(run: RunView): string {
     ['created', run.createdAt],
     ['ended', run.endedAt],
     ['manifest', run.manifest === null ? null : `sha256:${run.manifest}`],
-    ...Object.entries(run.metrics).map(([split, metrics]) => [split, Object.entries(metrics).map(([n, v]) => `${n} ${formatNumber(v, 4)}`).join(', ')] as const),
+    ...Object.entries(run.metrics).map(
+      ([split, metrics]) =>
+        [
+          split,
+          Object.entries(metrics)
+            .map(([n, v]) => `${n} ${formatNumber(v, 4)}`)
+            .join(', '),
+        ] as const,
+    ),
   ]);
   return pairs + run.notes.map((note) => `  ${note}\n`).join('');
 }
@@ -102,7 +114,9 @@ interface TrainOptions extends ConnectionOptions {
   readonly wait: boolean;
 }
 
-export function toRoles(options: Pick<TrainOptions, 'label' | 'deriveLabel' | 'deviceColumn' | 'timeColumn' | 'exclude'>): ColumnRoles {
+export function toRoles(
+  options: Pick<TrainOptions, 'label' | 'deriveLabel' | 'deviceColumn' | 'timeColumn' | 'exclude'>,
+): ColumnRoles {
   return {
     ...(options.label === undefined ? {} : { label: options.label }),
     ...(options.deriveLabel === undefined ? {} : { derive: options.deriveLabel }),
@@ -116,13 +130,16 @@ async function train(cli: Cli, file: string, options: TrainOptions): Promise<voi
   if ((options.label === undefined) === (options.deriveLabel === undefined)) {
     throw failUsage('Say what to learn: exactly one of --label COLUMN and --derive-label ends-within:N.');
   }
-  if (options.deriveLabel && !options.deviceColumn) throw failUsage('--derive-label needs --device-column: the end is the end of a device.');
+  if (options.deriveLabel && !options.deviceColumn)
+    throw failUsage('--derive-label needs --device-column: the end is the end of a device.');
   const full = path.resolve(cli.shell.cwd, file);
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(full);
   } catch (error) {
-    throw failUsage(`"${file}" cannot be read (${error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : ''}).`);
+    throw failUsage(
+      `"${file}" cannot be read (${error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : ''}).`,
+    );
   }
   const client = connect(cli, options);
   const dataset = await uploadDataset(client, path.basename(full), bytes);
@@ -137,11 +154,21 @@ async function train(cli: Cli, file: string, options: TrainOptions): Promise<voi
   };
   const started = await client.ask(Run, at('runs'), { method: 'POST', body });
   const ended = options.wait ? await watchRun(cli, client, started, options) : started;
-  present(cli, options, ended, () => `${renderRun(ended)}${ended.version === null ? '' : `Next: drover deploy ${ended.model}@${ended.version}\n`}`);
+  present(
+    cli,
+    options,
+    ended,
+    () => `${renderRun(ended)}${ended.version === null ? '' : `Next: drover deploy ${ended.model}@${ended.version}\n`}`,
+  );
   if (options.wait && ended.state !== 'succeeded') process.exitCode = EXIT.failed;
 }
 
-async function watchRun(cli: Cli, client: HubClient, run: RunView, options: { timeout: number; json?: boolean }): Promise<RunView> {
+async function watchRun(
+  cli: Cli,
+  client: HubClient,
+  run: RunView,
+  options: { timeout: number; json?: boolean },
+): Promise<RunView> {
   const progress = openProgress(cli.shell, options.json === true);
   const ended = await followRun(client, run.id, {
     timeoutMs: options.timeout + 30_000,
@@ -150,7 +177,11 @@ async function watchRun(cli: Cli, client: HubClient, run: RunView, options: { ti
   });
   progress.end();
   if (ended) return ended;
-  throw failTimedOut(`Run ${run.id} did not end`, options.timeout, `It goes on: drover run show ${run.id}; end it with drover run cancel ${run.id}.`);
+  throw failTimedOut(
+    `Run ${run.id} did not end`,
+    options.timeout,
+    `It goes on: drover run show ${run.id}; end it with drover run cancel ${run.id}.`,
+  );
 }
 
 export function addTrainCommand(model: Command, cli: Cli): void {
@@ -212,4 +243,9 @@ export function addRunCommands(program: Command, cli: Cli): void {
 
 /** A run that did not succeed as a failure with its own reason. */
 export const failRun = (run: RunView): CliFailure =>
-  new CliFailure(EXIT.failed, run.code ?? 'run_failed', `Run ${run.id} ${run.state}. ${run.detail ?? ''}`.trim(), `drover run log ${run.id}`);
+  new CliFailure(
+    EXIT.failed,
+    run.code ?? 'run_failed',
+    `Run ${run.id} ${run.state}. ${run.detail ?? ''}`.trim(),
+    `drover run log ${run.id}`,
+  );

@@ -3,8 +3,24 @@ import type { Static } from '@drover/wire/http/check';
 import { type SlotSummary, Status, Summary } from '@drover/wire/http/monitoring';
 import type { Command } from 'commander';
 import { at } from '../hub-client.ts';
-import { formatAge, formatCount, formatNumber, formatShare, renderPairs, shortDigest, type TableColumn } from '../table.ts';
-import { addConnectionOptions, type Cli, type ConnectionOptions, connect, parseDuration, present, tableFor } from './common.ts';
+import {
+  formatAge,
+  formatCount,
+  formatNumber,
+  formatShare,
+  renderPairs,
+  shortDigest,
+  type TableColumn,
+} from '../table.ts';
+import {
+  addConnectionOptions,
+  type Cli,
+  type ConnectionOptions,
+  connect,
+  parseDuration,
+  present,
+  tableFor,
+} from './common.ts';
 
 type SlotView = Static<typeof SlotSummary>;
 

@@ -18,7 +18,9 @@ export interface Observed {
   readonly nodeVersion: string;
   readonly hub: { readonly url: string; readonly from: string };
   /** Whether `/health/live` answered, and why not. */
-  readonly reach: { readonly ok: true; readonly ready: boolean; readonly skewMs: number | undefined } | { readonly ok: false; readonly why: string };
+  readonly reach:
+    | { readonly ok: true; readonly ready: boolean; readonly skewMs: number | undefined }
+    | { readonly ok: false; readonly why: string };
   readonly token: { readonly file: string; readonly mode: number } | undefined;
   /** Why the API refused, when it did. */
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
@@ -43,21 +45,37 @@ const fail = (check: string, says: string, fix: string): Finding => ({ check, le
 function judgeNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const enough = major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1]);
-  return enough ? ok('node', `Node ${version}`) : fail('node', `Node ${version} is older than ${MINIMUM_NODE.join('.')}.`, 'npm ci');
+  return enough
+    ? ok('node', `Node ${version}`)
+    : fail('node', `Node ${version} is older than ${MINIMUM_NODE.join('.')}.`, 'npm ci');
 }
 
 function judgeHub(seen: Observed): Finding[] {
   const { hub, reach, takenPorts } = seen;
   if (!reach.ok) {
-    const taken = takenPorts.map((port) => fail('ports', `Port ${port} is held by another program, and no hub answers.`, `npm start -- --http 127.0.0.1:${port === 8080 ? 9080 : 8080} --mqtt 127.0.0.1:${port === 1883 ? 9883 : 1883}`));
+    const taken = takenPorts.map((port) =>
+      fail(
+        'ports',
+        `Port ${port} is held by another program, and no hub answers.`,
+        `npm start -- --http 127.0.0.1:${port === 8080 ? 9080 : 8080} --mqtt 127.0.0.1:${port === 1883 ? 9883 : 1883}`,
+      ),
+    );
     return [fail('hub', `No hub answers at ${hub.url} (from ${hub.from}): ${reach.why}.`, 'npm start, or drover --hub URL'), ...taken]; // biome-ignore format: two findings
   }
-  const findings = [reach.ready ? ok('hub', `${hub.url} answers and is ready`) : fail('hub', `${hub.url} answers but is not ready.`, 'Read the hub\'s log.')];
+  const findings = [
+    reach.ready
+      ? ok('hub', `${hub.url} answers and is ready`)
+      : fail('hub', `${hub.url} answers but is not ready.`, "Read the hub's log."),
+  ];
   if (reach.skewMs !== undefined) {
     const seconds = Math.round(Math.abs(reach.skewMs) / 1000);
     findings.push(
       Math.abs(reach.skewMs) > MAX_SKEW_MS
-        ? warn('clock', `This clock is ${seconds} s ${reach.skewMs > 0 ? 'ahead of' : 'behind'} the hub's.`, 'timedatectl set-ntp true')
+        ? warn(
+            'clock',
+            `This clock is ${seconds} s ${reach.skewMs > 0 ? 'ahead of' : 'behind'} the hub's.`,
+            'timedatectl set-ntp true',
+          )
         : ok('clock', 'within 30 s of the hub'),
     );
   }
@@ -75,7 +93,8 @@ function judgeToken(seen: Observed): Finding[] {
   return findings;
 }
 
-const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
+const some = (names: readonly string[]): string =>
+  `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
 
 function judgeFleet(seen: Observed): Finding[] {
   const { devices, status } = seen;
@@ -84,12 +103,42 @@ function judgeFleet(seen: Observed): Finding[] {
   const findings: Finding[] = [];
   const away = devices.filter((d) => d.presence !== 'online').map((d) => d.id);
   const behind = devices.filter((d) => d.presence === 'online' && d.slots.some((s) => !s.inSync));
-  const failed = behind.flatMap((d) => d.slots.filter((s) => s.deployment?.code !== undefined && !s.inSync).map((s) => `${d.id} (${s.deployment?.code})`));
-  if (failed.length > 0) findings.push(fail('in sync', `${failed.length} devices refuse or fail what they should run: ${some(failed)}.`, `drover device show ${behind[0]?.id ?? ''}`));
-  else if (behind.length > 0) findings.push(warn('in sync', `${behind.length} devices do not yet run what they should: ${some(behind.map((d) => d.id))}.`, `drover device show ${behind[0]?.id ?? ''}`));
-  if (away.length > 0) findings.push(warn('presence', `${away.length} of ${devices.length} devices are not online: ${some(away)}.`, 'drover agent run (on the device)'));
+  const failed = behind.flatMap((d) =>
+    d.slots.filter((s) => s.deployment?.code !== undefined && !s.inSync).map((s) => `${d.id} (${s.deployment?.code})`),
+  );
+  if (failed.length > 0)
+    findings.push(
+      fail(
+        'in sync',
+        `${failed.length} devices refuse or fail what they should run: ${some(failed)}.`,
+        `drover device show ${behind[0]?.id ?? ''}`,
+      ),
+    );
+  else if (behind.length > 0)
+    findings.push(
+      warn(
+        'in sync',
+        `${behind.length} devices do not yet run what they should: ${some(behind.map((d) => d.id))}.`,
+        `drover device show ${behind[0]?.id ?? ''}`,
+      ),
+    );
+  if (away.length > 0)
+    findings.push(
+      warn(
+        'presence',
+        `${away.length} of ${devices.length} devices are not online: ${some(away)}.`,
+        'drover agent run (on the device)',
+      ),
+    );
   if (findings.length === 0) findings.push(ok('fleet', `${devices.length} devices online and in sync`));
-  if (status && status.ingest.lost > 0) findings.push(warn('uplink', `${status.ingest.lost} entries were lost before they reached the hub.`, 'drover device list --json'));
+  if (status && status.ingest.lost > 0)
+    findings.push(
+      warn(
+        'uplink',
+        `${status.ingest.lost} entries were lost before they reached the hub.`,
+        'drover device list --json',
+      ),
+    );
   return findings; // biome-ignore format: one a line
 }
 

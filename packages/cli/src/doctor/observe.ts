@@ -41,13 +41,18 @@ async function reachHub(url: string, fetcher: typeof fetch, now: () => number): 
     return { ok: true, ready: ready.ok, skewMs };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return { ok: false, why: cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause) };
+    return {
+      ok: false,
+      why: cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause),
+    };
   }
 }
 
 function readMqttUrl(hubData: string): string | undefined {
   try {
-    const { mqttUrl } = JSON.parse(readFileSync(path.join(hubData, 'run', 'hub.json'), 'utf8')) as { mqttUrl?: unknown };
+    const { mqttUrl } = JSON.parse(readFileSync(path.join(hubData, 'run', 'hub.json'), 'utf8')) as {
+      mqttUrl?: unknown;
+    };
     return typeof mqttUrl === 'string' && URL.canParse(mqttUrl) ? mqttUrl : undefined;
   } catch {
     // No local hub: its broker is not looked at.
@@ -62,14 +67,24 @@ function measureDisk(dir: string): Observed['disk'] {
   return { dir: existing, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }
 
-async function askApi(target: Target, fetcher: typeof fetch): Promise<Pick<Observed, 'status' | 'devices' | 'refusal'>> {
+async function askApi(
+  target: Target,
+  fetcher: typeof fetch,
+): Promise<Pick<Observed, 'status' | 'devices' | 'refusal'>> {
   try {
     const client = openHubClient(target, fetcher);
-    const [status, devices] = await Promise.all([client.ask(Status, at('status')), client.askAll(Device, at('devices'))]);
+    const [status, devices] = await Promise.all([
+      client.ask(Status, at('status')),
+      client.askAll(Device, at('devices')),
+    ]);
     return { status, devices, refusal: undefined };
   } catch (error) {
     if (!(error instanceof CliFailure)) throw error;
-    return { status: undefined, devices: undefined, refusal: { code: error.code, message: error.message, next: error.next } };
+    return {
+      status: undefined,
+      devices: undefined,
+      refusal: { code: error.code, message: error.message, next: error.next },
+    };
   }
 }
 
@@ -80,14 +95,19 @@ export async function observe(target: Target, fetcher: typeof fetch, now: () => 
   const nothing = { status: undefined, devices: undefined, refusal: undefined };
   const api = reach.ok ? await askApi(target, fetcher) : nothing;
   const mqttUrl = reach.ok && local ? readMqttUrl(hubData.value) : undefined;
-  const mqtt = mqttUrl ? { url: mqttUrl, ok: await knock(new URL(mqttUrl).hostname, Number(new URL(mqttUrl).port || 1883)) } : undefined;
+  const mqtt = mqttUrl
+    ? { url: mqttUrl, ok: await knock(new URL(mqttUrl).hostname, Number(new URL(mqttUrl).port || 1883)) }
+    : undefined;
   const takenPorts: number[] = [];
   if (!reach.ok && local) for (const port of DEFAULT_PORTS) if (await knock('127.0.0.1', port)) takenPorts.push(port);
   return {
     nodeVersion: process.versions.node,
     hub: { url: hub.value, from: hub.from },
     reach,
-    token: tokenFile && existsSync(tokenFile.value) ? { file: tokenFile.value, mode: statSync(tokenFile.value).mode } : undefined,
+    token:
+      tokenFile && existsSync(tokenFile.value)
+        ? { file: tokenFile.value, mode: statSync(tokenFile.value).mode }
+        : undefined,
     ...api,
     mqtt,
     takenPorts,
