@@ -9,6 +9,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/{integration,faults,e2e,replay,vectors,house}/**/*.test.ts'],
+          exclude: ['test/house/canary/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

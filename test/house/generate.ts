@@ -9,17 +9,6 @@ import path from 'node:path';
 const house = path.resolve(import.meta.dirname, '../..');
 
 /**
-<<<<<<< HEAD
- * The one set of arguments for generated code. 64-bit integers are numbers; absent fields are null, so that "absent" and "zero" differ; no reflection, which needs neither `eval` nor
- * the full library on a device.
- */
-const ARGUMENTS = `--target static-module --wrap esm --dependency protobufjs/minimal.js
-  --force-number --null-defaults
-  --no-create --no-verify --no-convert --no-delimited --no-typeurl --no-service`.split(/\s+/);
-
-/** Packages whose fields keep the names of the .proto, because a published format gives them; ours become camelCase. */
-const KEEPS_CASE = new Set(['onnx']);
-=======
  * The arguments for all generated code. 64-bit integers are numbers; absent fields are null, so that "absent" and "zero"
  * differ; no reflection, which needs neither `eval` nor the full library on a device. What one package needs beside
  * them stands in its `proto/pbjs.json`, a list of arguments.
@@ -34,7 +23,6 @@ function readOwnArguments(folder: string): string[] {
   if (Array.isArray(own) && own.every((each) => typeof each === 'string')) return own;
   throw new Error(`${file} is not a list of arguments`);
 }
->>>>>>> onnx
 
 interface Generated {
   readonly file: string;
@@ -76,11 +64,7 @@ function generate(proto: string, scratch: string): Generated[] {
       [
         findPbjs(),
         ...ARGUMENTS,
-<<<<<<< HEAD
-        ...(KEEPS_CASE.has(owner) ? ['--keep-case'] : []),
-=======
         ...readOwnArguments(path.dirname(proto)),
->>>>>>> onnx
         '--root',
         `drover-${owner}-${name}`,
         '--path',

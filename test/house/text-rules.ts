@@ -52,7 +52,7 @@ export const TEXT_RULES: readonly TextRule[] = [
   {
     name: 'header',
     why: 'a file opens with what it decides or owns and what it never does',
-    applies: isSource,
+    applies: (name) => isSource(name) && !isTest(name),
     find: (text) =>
       /^(#!.*\n)?\/[/*]/.test(text) ? [] : ['does not open with a comment that says what it decides or owns'],
     canary: () => ({ path: 'hub/src/x.ts', text: canaryText('header') }),

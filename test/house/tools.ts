@@ -61,7 +61,7 @@ const complaintsOf = (run: Run): string[] => {
   return lines.length > 0 ? lines : [`exit code ${run.code} without a word`];
 };
 /** The canary sentence: silence on a file that must be reported means that the tool checks nothing. */
-const missed = (canary: string, expected: readonly string[], run: Run): string[] =>
+export const missed = (canary: string, expected: readonly string[], run: Run): string[] =>
   expected
     .filter((sign) => !`${run.out}\n${run.err}`.includes(sign))
     .map((sign) => `the canary ${canary} was not reported (${sign}): this check would let anything pass`);

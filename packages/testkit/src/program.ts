@@ -28,8 +28,13 @@ export interface Program {
 /** Programs that still run; a test file ends them all when it is done, also when it failed. */
 const running = new Set<Program>();
 
-export function start(entry: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
-  const child = spawn(process.execPath, [entry, ...args], {
+export function start(
+  entry: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  nodeArgs: readonly string[] = [],
+): Program {
+  const child = spawn(process.execPath, [...nodeArgs, entry, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/tmp', NODE_NO_WARNINGS: '1', ...env },
   });
