@@ -17,8 +17,7 @@ import { SHELLS, type ShellName, writeCompletion } from './completion.ts';
 import { CliFailure, describeFailure, EXIT } from './failure.ts';
 import { openProcessShell, type Shell } from './shell.ts';
 
-const ABOUT = `Drover runs machine learning on a fleet of edge devices: a hub trains, signs and rolls out models over MQTT; agents
-run them with ONNX Runtime and stream statistics back.`;
+const ABOUT = `Drover runs machine learning on a fleet of edge devices: a hub trains, signs and rolls out models over MQTT; agents run them with ONNX Runtime and stream statistics back.`;
 
 const AFTER = `
 First steps:

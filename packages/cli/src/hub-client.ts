@@ -102,7 +102,7 @@ function explainProblem(target: Target, status: number, body: unknown): CliFailu
     );
   }
   const { code, title, detail, next, requestId } = problem.value;
-  const sentence = [title, detail].filter((part, i, all) => part !== '' && all.indexOf(part) === i).join(' ');
+  const sentence = `${/[.!?]$/.test(title) ? title : `${title}.`} ${detail}`.trim();
   const hint =
     status === 401 && !target.tokenFile ? 'Give the hub\'s token with --token-file FILE (on the hub: <data>/run/token).' : next; // biome-ignore format: one sentence
   return new CliFailure(exitOfStatus(status), code, sentence, requestId ? `${hint} (request ${requestId})` : hint);

@@ -6,8 +6,8 @@ export interface TableColumn<Row> {
   readonly align?: 'left' | 'right';
 }
 
-const ESCAPES = /\u001b\[[0-9;]*m/g;
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f]/g;
+const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+const UNSAFE = /\p{Cc}/gu;
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const WIDE =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;

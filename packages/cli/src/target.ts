@@ -1,5 +1,6 @@
 // Decides which hub a command talks to and with which token file, and says where each answer came from. Opens no socket.
 import { existsSync, readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import path from 'node:path';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { parse as parseYaml } from 'yaml';
@@ -41,7 +42,7 @@ const CONTEXT_KEYS = new Set(['hub', 'tokenFile']);
 export function parseContext(text: string, file: string): Result<Context> {
   let document: unknown;
   try {
-    document = parseYaml(text);
+    document = parseYaml(text, { logLevel: 'error' });
   } catch (error) {
     return refuse(
       'client_config_invalid',
@@ -71,7 +72,7 @@ export function parseHubUrl(text: string): Result<string> {
 
 export function isLoopback(hubUrl: string): boolean {
   const host = new URL(hubUrl).hostname;
-  return host === 'localhost' || host === '[::1]' || /^127\./.test(host);
+  return host === 'localhost' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** The nearest `.drover` directory from `cwd` upwards, so that commands work in any folder of a checkout. */

@@ -96,6 +96,9 @@ export function parseDuration(text: string): number {
   throw new InvalidArgumentError('It must be a duration such as 90s, 5m or 2h.');
 }
 
+export const timeoutOption = (says: string, text: string): Option =>
+  new Option('--timeout <duration>', says).argParser(parseDuration).default(parseDuration(text), text);
+
 /** Collects an option that may be given several times. */
 export const collect = (text: string, previous: string[] | undefined): string[] => [...(previous ?? []), text];
 

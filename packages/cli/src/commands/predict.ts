@@ -106,7 +106,7 @@ interface PredictOptions extends OutputOptions {
 }
 
 const show = (value: unknown): string =>
-  value === null || value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value);
 
 export function addPredictCommand(program: Command, cli: Cli): void {
   addJsonOption(program.command('predict').summary('ask an agent for a prediction'))

@@ -8,8 +8,8 @@ import { at, type HubClient } from '../hub-client.ts';
 import { openProgress } from '../progress.ts';
 import { formatAge, renderPairs, shortDigest, type TableColumn } from '../table.ts';
 import {
-  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseDuration, parseList, parseWhole,
-  present, tableFor, waitFor,
+  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseList, parseWhole,
+  present, tableFor, timeoutOption, waitFor,
 } from './common.ts'; // biome-ignore format: one list
 import { parseModelRef, resolveVersion } from './model.ts';
 
@@ -157,7 +157,8 @@ export function addDeployCommand(program: Command, cli: Cli): void {
     .option('--devices <ids>', 'only these, with commas between', parseList)
     .option('--query <query>', 'devices by label, such as site=north; without --devices and --query: all')
     .option('--slot <name>', 'slot to deploy to (default "default")')
-    .option('--timeout <duration>', 'longest time to wait', parseDuration, 300_000)
+    .addOption(timeoutOption('longest time to wait', '5m'))
+    .option('--wait', 'wait for the end (the default)', true)
     .option('--no-wait', 'return as soon as the hub has taken the order')
     .addHelpText('after', `
 Examples:
@@ -166,7 +167,7 @@ Examples:
   drover deploy wear --query site=north --no-wait --json
 
 Exit codes: 0 all committed, 1 some did not, 7 still open when the time ran out.`)
-    .option('--wait', 'wait for the end (the default)')
+    
     .action((text: string, options: DeployOptions) => deploy(cli, text, options)); // biome-ignore format: as it prints
 }
 

@@ -9,8 +9,8 @@ import { at, type HubClient } from '../hub-client.ts';
 import { openProgress } from '../progress.ts';
 import { formatAge, formatNumber, renderPairs, type TableColumn } from '../table.ts';
 import {
-  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseDuration, parseList, parseWhole,
-  present, tableFor, waitFor,
+  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseList, parseWhole,
+  present, tableFor, timeoutOption, waitFor,
 } from './common.ts'; // biome-ignore format: one list
 
 export type RunView = Static<typeof Run>;
@@ -200,7 +200,7 @@ export function addTrainCommand(model: Command, cli: Cli): void {
     .addOption(new Option('--trainer <kind>', 'boosted trees or a linear model').choices(['gbdt', 'linear']))
     .option('--param <name=value>', 'a parameter of the trainer; may be given several times', parseParameter)
     .option('--seed <n>', 'seed of everything random', parseWhole)
-    .option('--timeout <duration>', 'longest time to train', parseDuration, 600_000)
+    .addOption(timeoutOption('longest time to train', '10m'))
     .option('--no-wait', 'return as soon as the run is queued')
     .addHelpText('after', `
 Examples:
@@ -220,7 +220,7 @@ export function addRunCommands(program: Command, cli: Cli): void {
   addConnectionOptions(run.command('show').summary('show one run').description('Shows one run: state, metrics by split, what was done with each column.'))
     .argument('<run>', 'run id')
     .option('--follow', 'wait for its end and show progress')
-    .option('--timeout <duration>', 'longest time to follow', parseDuration, 3_600_000)
+    .addOption(timeoutOption('longest time to follow', '1h'))
     .action(async (id: string, options: ConnectionOptions & { follow?: boolean; timeout: number }) => {
       const client = connect(cli, options);
       let view = await client.ask(Run, at('runs', id));

@@ -60,7 +60,7 @@ function judgeHub(seen: Observed): Finding[] {
         `npm start -- --http 127.0.0.1:${port === 8080 ? 9080 : 8080} --mqtt 127.0.0.1:${port === 1883 ? 9883 : 1883}`,
       ),
     );
-    return [fail('hub', `No hub answers at ${hub.url} (from ${hub.from}): ${reach.why}.`, 'npm start, or drover --hub URL'), ...taken]; // biome-ignore format: two findings
+    return [fail('hub', `No hub answers at ${hub.url} (from ${hub.from}): ${reach.why}.`, 'npm start, or drover doctor --hub URL'), ...taken]; // biome-ignore format: two findings
   }
   const findings = [
     reach.ready
