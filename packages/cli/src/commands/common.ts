@@ -87,6 +87,12 @@ export function parseWhole(text: string): number {
   throw new InvalidArgumentError('It must be a whole number, 1 or more.');
 }
 
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError('It must be a number, 0 or more.');
+}
+
 /** `90`, `90s`, `5m`, `2h` in milliseconds; a bare number is seconds. */
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());

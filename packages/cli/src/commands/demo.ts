@@ -5,7 +5,15 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runDemo } from '../demo/run-demo.ts';
 import { CliFailure, EXIT, failUsage } from '../failure.ts';
-import { addJsonOption, type Cli, type OutputOptions, parseList, parsePositive, parseWhole } from './common.ts';
+import {
+  addJsonOption,
+  type Cli,
+  type OutputOptions,
+  parseCount,
+  parseList,
+  parsePositive,
+  parseWhole,
+} from './common.ts';
 import { parseDerive } from './run.ts';
 
 interface DemoFlags extends OutputOptions {
@@ -118,7 +126,7 @@ export function addDemoCommand(program: Command, cli: Cli): void {
     .option('--train <share>', 'share that trains', parseShare, 0.6)
     .option('--agents <n>', 'agents, each a process', parseAgents, 12)
     .option('--seconds <n>', 'how long the play takes', parsePositive, 45)
-    .option('--label-delay-ms <ms>', 'how much later than its row a label becomes known', parsePositive, 5000)
+    .option('--label-delay-ms <ms>', 'how much later than its row a label becomes known', parseCount, 5000)
     .addOption(new Option('--trainer <kind>', 'boosted trees or a linear model').choices(['gbdt', 'linear']))
     .option('--seed <n>', 'seed of the generator and of the training', parseWhole, 1)
     .option('--data-dir <dir>', 'keep everything in this directory; it must be new or empty')

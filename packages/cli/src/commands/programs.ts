@@ -1,7 +1,7 @@
 // The commands that run a program of ours in the foreground: hub start, agent join, agent run. Their options are the programs' own.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runForeground, toArguments } from '../programs.ts';
-import { type Cli, collect, parsePositive } from './common.ts';
+import { type Cli, collect, parseCount, parseWhole } from './common.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -25,7 +25,15 @@ export function addHubCommands(program: Command): void {
     .option('--http <host:port>', 'HTTP API; port 0 takes any free one (default 127.0.0.1:8080)')
     .option('--mqtt <host:port>', 'MQTT broker; port 0 takes any free one (default 127.0.0.1:1883)')
     .option('--config <file>', 'YAML file with the same keys; an unknown key is refused')
-    .option('--window-ms <ms>', 'length of a statistics window', parsePositive)
+    .option('--mqtt-url <url>', 'MQTT address handed to agents at join, where it is not the one listened on')
+    .option('--allow-host <name>', 'another name under which people reach the HTTP side; may be given several times', collect)
+    .option('--tls-cert <file>', 'certificate chain (PEM) of both listeners')
+    .option('--tls-key <file>', 'private key (PEM, mode 0600) of both listeners')
+    .option('--window-seconds <n>', 'length of a statistics window on the devices (default 900)', parseWhole)
+    .option('--probation-seconds <n>', 'how long a new model must serve before it is committed', parseCount)
+    .option('--max-blob-mb <n>', 'largest upload in MiB', parseWhole)
+    .option('--training-memory-mb <n>', 'heap of a training process in MiB', parseWhole)
+    .option('--training-seconds <n>', 'time a training process gets when its request does not say', parseWhole)
     .addOption(new Option('--log-level <level>', 'how much is logged to stderr').choices(LOG_LEVELS))
     .addHelpText('after', `
 Examples:
@@ -75,14 +83,16 @@ Examples:
         'Inference Protocol v2), reads a sensor source, and sends statistics to the hub. It works offline.',
     )
     .option('--data <dir>', 'data directory; else DROVER_AGENT_DATA, ./.drover/agent')
-    .option('--http <host:port>', 'local inference API; port 0 takes any free one')
+    .option('--http <host:port>', 'local inference API; port 0 takes any free one, "off" none (default 127.0.0.1:0)')
     .option('--socket <path>', 'local inference API on a Unix socket instead')
     .addOption(new Option('--runtime <kind>', 'ONNX Runtime to use').choices(['auto', 'native', 'wasm']))
-    .option('--source <source>', 'csv:FILE | stdin | mqtt:TOPIC: rows to predict')
+    .option('--source <source>', 'csv:FILE, stdin, mqtt:TOPIC or mqtt://HOST/TOPIC: rows to predict')
     .option('--slot <name>', 'slot that the source feeds')
-    .option('--rate <rows/s>', 'speed at which a CSV file is replayed', parsePositive)
+    .option('--slots <names>', 'only these slots may be deployed to, with commas between')
+    .option('--config <file>', 'YAML file with the same keys; an unknown key is refused')
+    .option('--rate <rows/s>', 'speed at which a CSV file is replayed; 0 is as fast as it goes', parseCount)
     .option('--label-column <name>', 'column of the source that holds the truth; it is never a feature')
-    .option('--label-delay-ms <ms>', 'how much later than its row a label becomes known', parsePositive)
+    .option('--label-delay-ms <ms>', 'how much later than its row a label becomes known', parseCount)
     .addOption(new Option('--log-level <level>', 'how much is logged to stderr').choices(LOG_LEVELS))
     .addHelpText('after', `
 Examples:
