@@ -80,7 +80,7 @@ export async function predictRows(
 ): Promise<Record<string, unknown>[]> {
   const answers: Record<string, unknown>[] = [];
   for (const fields of rows) {
-    const { status, body } = await askAgent(address, 'POST', '/v1/predict', { slot, fields });
+    const { status, body } = await askAgent(address, 'POST', `/v1/predict/${encodeURIComponent(slot)}`, { fields });
     if (status !== 200) {
       const { code, message, next } = describe(body);
       throw new CliFailure(
