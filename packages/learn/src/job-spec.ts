@@ -155,6 +155,9 @@ export function parseJobSpec(value: unknown): Result<JobSpec> {
     return refuse('params_invalid', `"task" must be auto, ${TASKS.join(', ')}.`);
   if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(attempt))
     return refuse('params_invalid', '"seed" and "attempt" must be integers.');
+  if (typeof label.value !== 'string' && deviceColumn !== undefined && deviceColumn !== label.value.deviceColumn) {
+    return refuse('params_invalid', '"deviceColumn" must be the one that the label names.');
+  }
   const hasDevices = deviceColumn !== undefined || typeof label.value !== 'string';
   const split = parseSplit(value['split'], hasDevices);
   if (!split.ok) return split;

@@ -143,6 +143,12 @@ describe('a training job', () => {
   it.each([
     ['no job', {}, 11, 'params_invalid'],
     ['an unknown word', { job: { label: 'fail', sed: 1 } }, 11, 'params_invalid'],
+    [
+      'two device columns',
+      { job: { label: { kind: 'endsWithin', rows: 5, deviceColumn: 'site' }, deviceColumn: 'row' } },
+      11,
+      'params_invalid',
+    ],
     ['a path out of the folder', { job: { label: 'fail', data: { file: '../job.json' } } }, 11, 'params_invalid'],
     ['a parameter out of range', { job: { label: 'fail' }, hyper: { learningRate: 7 } }, 11, 'params_invalid'],
     [

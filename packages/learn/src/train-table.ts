@@ -2,8 +2,15 @@
 // Stepwise like the trainers; reads no clock and no file.
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { type ClassReport, chooseThreshold, evaluateClasses, evaluateValues, type Metrics } from './evaluate.ts';
-import { expandFeatures, type FeatureRows, planLayout, takeFeatures } from './features.ts';
-import { planBins } from './gbdt/bins.ts';
+import {
+  expandFeatures,
+  type FeatureLayout,
+  type FeatureRows,
+  nameDesign,
+  planLayout,
+  takeFeatures,
+} from './features.ts';
+import { MAX_BINS } from './gbdt/bins.ts';
 import { measureForest } from './gbdt/grow.ts';
 import { MAX_KERNEL_BYTES } from './gbdt/kernel.ts';
 import { balanceClasses, type RoundReport, trainTrees } from './gbdt/train.ts';
@@ -87,7 +94,7 @@ export function* trainOnTable(
   const shared = { task: label.task, classes: label.classes.length, classWeights: weighing.value };
   let estimator: TrainedModel['estimator'];
   if (hyper.trees) {
-    const needed = measureForest(fit.rows, planBins(columns).counts, hyper.trees.maxLeaves);
+    const needed = measureForest(fit.rows, boundBins(layout), hyper.trees.maxLeaves);
     const most = Math.min(MAX_KERNEL_BYTES, (spec.limits.memMB ?? Number.POSITIVE_INFINITY) * 2 ** 20);
     if (needed > most) return refuse('data_too_large', `Training needs ${needed} bytes, the limit is ${most}.`);
     estimator = yield* trainTrees({
@@ -136,6 +143,10 @@ function dropUnfitted(prepared: Prepared, fit: Int32Array): Prepared {
   const dropped = empty.map(({ name }) => ({ name, reason: 'all_missing', says }) as const);
   return { ...prepared, numeric: kept, dropped: [...prepared.dropped, ...dropped] };
 }
+
+/** At most this many value bins per design column: one-hot columns hold 0 and 1 only. */
+const boundBins = (layout: FeatureLayout): number[] =>
+  nameDesign(layout).map((_, j) => (j < layout.numeric.length ? MAX_BINS : 2));
 
 function thresholdOn(
   estimator: TrainedModel['estimator'],

@@ -38,10 +38,10 @@ export interface Forest {
   readonly columns: readonly HistogramColumn[];
 }
 
-/** Bytes of kernel memory that a training needs. */
-export function measureForest(rows: number, counts: Uint16Array, maxLeaves: number): number {
+/** Bytes of kernel memory that a training needs; `counts` are the value bins of each column, or bounds of them. */
+export function measureForest(rows: number, counts: ArrayLike<number>, maxLeaves: number): number {
   let cells = 0;
-  for (const count of counts) cells += count + 1;
+  for (let f = 0; f < counts.length; f++) cells += (counts[f] as number) + 1;
   return (
     align(rows * counts.length) + rows * 40 + 64 + counts.length * 12 + (maxLeaves + 2) * cells * CELL_BYTES + 4096
   );

@@ -1,5 +1,29 @@
 // The loops of `kernel/histogram.ts` in JavaScript, for engines without WebAssembly SIMD. Same order of additions, same bits.
-import type { Loops } from './kernel.ts';
+
+/** The four loops of `kernel/histogram.ts`; all places are byte offsets into `buffer`. */
+export interface Loops {
+  histograms(
+    bins: number,
+    stride: number,
+    table: number,
+    features: number,
+    rows: number,
+    n: number,
+    pairs: number,
+    out: number,
+  ): void;
+  gather(rows: number, n: number, pairs: number, out: number): void;
+  subtract(target: number, other: number, cells: number): void;
+  partition(
+    column: number,
+    rows: number,
+    n: number,
+    split: number,
+    missing: number,
+    missingLeft: number,
+    scratch: number,
+  ): number;
+}
 
 export function createPlainLoops(buffer: ArrayBuffer): Loops {
   const u8 = new Uint8Array(buffer);

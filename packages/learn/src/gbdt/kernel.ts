@@ -1,32 +1,7 @@
 // Owns the choice of the inner-loop kernel (WebAssembly SIMD, or plain JavaScript with the same bits) and its memory.
 
-import { createPlainLoops } from './kernel-plain.ts';
+import { createPlainLoops, type Loops } from './kernel-plain.ts';
 import { KERNEL_WASM } from './kernel-wasm.ts';
-
-/** The five loops of `kernel/histogram.ts`; all places are byte offsets into `buffer`. */
-export interface Loops {
-  histograms(
-    bins: number,
-    stride: number,
-    table: number,
-    features: number,
-    rows: number,
-    n: number,
-    pairs: number,
-    out: number,
-  ): void;
-  gather(rows: number, n: number, pairs: number, out: number): void;
-  subtract(target: number, other: number, cells: number): void;
-  partition(
-    column: number,
-    rows: number,
-    n: number,
-    split: number,
-    missing: number,
-    missingLeft: number,
-    scratch: number,
-  ): number;
-}
 
 export interface Kernel extends Loops {
   readonly name: 'simd' | 'plain';

@@ -30,12 +30,6 @@ const RANGES: Record<keyof TreeParams, ParamRange> = {
   patience: { fallback: 20, min: 0, max: 5000, integer: true },
 };
 
-export const defaultTreeParams = (): TreeParams => {
-  const read = parseTreeParams({});
-  if (!read.ok) throw new Error(read.detail);
-  return read.value;
-};
-
 export function parseTreeParams(given: Readonly<Record<string, unknown>>): Result<TreeParams> {
   const read = readParams(given, RANGES);
   return read.ok ? accept(read.value) : read;

@@ -110,7 +110,7 @@ describe('boosted trees', () => {
             return rows.reduce((sum, y) => sum + (y - mean) ** 2, 0);
           };
           let best = error([...fit.target]);
-          for (const cut of [...(fit.columns[0]?.filter((x) => !Number.isNaN(x)) ?? [])]) {
+          for (const cut of fit.columns[0]?.filter((x) => !Number.isNaN(x)) ?? []) {
             for (const missingLeft of [true, false]) {
               const isLeft = points.map(([x]) => (Number.isNaN(x) ? missingLeft : x <= cut));
               const left = points.flatMap(([, y], i) => (isLeft[i] ? [y] : []));
