@@ -70,6 +70,35 @@ export const insertDeploymentEvent = (row: Omit<DeploymentEventRow, 'id'>): Stat
   query: eventInserted(row),
 });
 
+const reported = template<DeviceClaim & { readonly at: number }>(
+  ['id', 'device', 'deviceState', 'deviceRevision', 'deviceCode', 'deviceDetail', 'at'],
+  (h) =>
+    sqlOf
+      .insertInto('deploymentEvents')
+      .columns(['deployment', 'at', 'source', 'fromState', 'toState', 'revision', 'code', 'detail'])
+      .expression((e) =>
+        e
+          .selectFrom('deployments')
+          .select((d) => [
+            'id',
+            d.val(h.at).as('at'),
+            d.val('device').as('source'),
+            'deviceState',
+            d.val(h.deviceState).as('toState'),
+            d.val(h.deviceRevision).as('revision'),
+            d.val(h.deviceCode).as('code'),
+            d.val(h.deviceDetail).as('detail'),
+          ])
+          .where('id', '=', h.id)
+          .where('device', '=', h.device),
+      ),
+);
+/** The event of a device's report; nothing when the deployment is unknown or another device's. */
+export const insertReportEvent = (claim: DeviceClaim, at: number): Statement => ({
+  query: reported({ ...claim, at }),
+  expect: 'any',
+});
+
 export const moveRollout = (id: string, revision: number, state: RolloutState, endedAt: number | null): Statement => ({
   query: query(
     sqlOf

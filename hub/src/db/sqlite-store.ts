@@ -5,7 +5,7 @@ import { accept, type Result } from '@drover/core/reasons';
 import Database, { type Statement as Prepared, SqliteError } from 'better-sqlite3';
 import { migrate } from './migrate.ts';
 import { MIGRATIONS } from './migrations/all.ts';
-import type { CommitResult, Query, Statement, Store } from './store.ts';
+import { type CommitResult, type Query, type Statement, type Store, StoreUnavailable } from './store.ts';
 
 /** Prepared statements kept; queries with many shapes (filters, lists) must not fill the memory. */
 const KEPT_STATEMENTS = 256;
@@ -25,6 +25,14 @@ const CONSTRAINTS: Readonly<Record<string, 'unique' | 'reference'>> = {
   SQLITE_CONSTRAINT_PRIMARYKEY: 'unique',
   SQLITE_CONSTRAINT_FOREIGNKEY: 'reference',
 };
+
+/** Result codes (sqlite.org/rescode.html) that say that the file cannot be read or written now. */
+const UNAVAILABLE = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM)/;
+
+const asUnavailable = (error: unknown): unknown =>
+  error instanceof SqliteError && UNAVAILABLE.test(error.code)
+    ? new StoreUnavailable(`${error.code}: ${error.message}`, { cause: error })
+    : error;
 
 class SqliteStore implements Store {
   readonly #db: Database.Database;
@@ -76,7 +84,7 @@ class SqliteStore implements Store {
       return { ok: true, changes: statements.length === 0 ? [] : this.#run(statements) };
     } catch (error) {
       if (error instanceof StatementConflict) return { ok: false, at: error.at, why: error.why };
-      throw error;
+      throw asUnavailable(error);
     }
   }
 

@@ -39,9 +39,12 @@ export type CommitResult =
   | { readonly ok: true; readonly changes: readonly number[] }
   | { readonly ok: false; readonly at: number; readonly why: 'count' | 'unique' | 'reference' };
 
+/** The database cannot be reached or cannot write: its disk is full, broken or locked. Trying again may help. */
+export class StoreUnavailable extends Error {}
+
 /**
  * The database behind the hub. A write transaction is data: statements decided from a snapshot, run together or not at
- * all, with no `await` inside. A conflict is an answer; a broken disk is an exception.
+ * all, with no `await` inside. A conflict is an answer; a broken disk is a `StoreUnavailable`, a defect any other exception.
  */
 export interface Store {
   rows<T>(query: Query<T>): Promise<readonly T[]>;

@@ -221,6 +221,7 @@ export const listLogs = (store: Store, device: string, limit: number): Promise<r
     query(sqlOf.selectFrom('logs').selectAll().where('device', '=', device).orderBy('id', 'desc').limit(limit)),
   );
 
+// `total` and not `sum`: numbers that devices made up must not overflow an integer and fail the query.
 export interface UplinkTotals {
   readonly entries: number;
   readonly lost: number;
@@ -234,9 +235,9 @@ export async function countUplink(store: Store): Promise<UplinkTotals> {
       sqlOf
         .selectFrom('outboxes')
         .select((e) => [
-          e.fn.sum<number>('entries').as('entries'),
-          e.fn.sum<number>('lost').as('lost'),
-          e.fn.sum<number>('refused').as('refused'),
+          e.fn.agg<number>('total', ['entries']).as('entries'),
+          e.fn.agg<number>('total', ['lost']).as('lost'),
+          e.fn.agg<number>('total', ['refused']).as('refused'),
         ]),
     ),
   );
@@ -248,7 +249,7 @@ export async function countWindows(store: Store): Promise<{ readonly windows: nu
     query(
       sqlOf
         .selectFrom('windows')
-        .select((e) => [e.fn.countAll<number>().as('windows'), e.fn.sum<number>('rows').as('rows')]),
+        .select((e) => [e.fn.countAll<number>().as('windows'), e.fn.agg<number>('total', ['rows']).as('rows')]),
     ),
   );
   return { windows: sum?.windows ?? 0, rows: sum?.rows ?? 0 };

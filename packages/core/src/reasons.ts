@@ -119,6 +119,7 @@ export const REASONS = {
   session_unsupported: row('permanent', 'The hub keeps no persistent MQTT sessions.', 'Connect with a clean session, a keep-alive and QoS 0 or 1.'),
   subject_not_allowed: row('permanent', 'The device speaks for something that is not approved behind it.', 'Approve the child device first.'),
   window_conflict: row('integrity', 'The same window revision arrived twice with different content.', 'The first one is kept; look for a copied device.'),
+  entry_unstorable: row('internal', 'The hub could not store an entry.', 'It is kept in quarantine; report it with the log of the hub.'),
   hub_busy: row('transient', 'The hub has too much to do at the moment.', 'It is tried again by itself.'),
   cmd_limit: row('transient', 'Too many commands wait for this device.', 'Wait until the device answered some of them.'),
   // --- hub: blobs
