@@ -209,6 +209,7 @@ describe('failures', () => {
     [['deploy', 'm', '--devices', 'a', '--query', '']],
     [['deploy', 'm', '--timeout', 'soon']],
     [['demo', '--agents', '0']],
+    [['model', 'register', 'f', '--name', 'Bad Name']],
     [['demo', '--label', 'x']],
     [['completion', 'tcsh']],
     [['model', 'train', 'f', '--name', 'x']],

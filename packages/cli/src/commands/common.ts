@@ -1,4 +1,5 @@
 // Owns what all commands share: connection options, output as table or JSON, waiting with a deadline. Knows no noun.
+import { isName } from '@drover/core/ids';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliFailure, EXIT, failRefused } from '../failure.ts';
 import { type HubClient, openHubClient } from '../hub-client.ts';
@@ -74,6 +75,11 @@ export const parseList = (text: string): string[] =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+
+export function parseModelName(text: string): string {
+  if (isName(text)) return text;
+  throw new InvalidArgumentError('A name has lower-case letters, digits, ".", "-" and "_", at most 63.');
+}
 
 export function parsePositive(text: string): number {
   const value = Number(text);

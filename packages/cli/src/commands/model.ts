@@ -3,8 +3,9 @@ import type { Static } from '@drover/wire/http/check';
 import { Model, Version, VersionDetail } from '@drover/wire/http/models';
 import type { Command } from 'commander';
 import { failUsage } from '../failure.ts';
+import { formatMetric, writeHeadline } from '../headline.ts';
 import { at, type HubClient } from '../hub-client.ts';
-import { formatBytes, formatNumber, renderPairs, shortDigest, type TableColumn } from '../table.ts';
+import { formatBytes, renderPairs, shortDigest, type TableColumn } from '../table.ts';
 import {
   addConnectionOptions,
   asPage,
@@ -25,18 +26,6 @@ const MODELS: readonly TableColumn<ModelView>[] = [
   { title: 'CREATED', value: (m) => m.createdAt },
 ]; // biome-ignore format: one row a column
 
-/** The metrics a person looks for first; all of them stand in the JSON. */
-const HEADLINE = ['auc', 'accuracy', 'recall', 'precision', 'f1', 'rmse', 'mae', 'r2'];
-
-/** Up to three metrics of a version, of the test part where several parts were measured. */
-function showMetrics(metrics: Readonly<Record<string, number>>): string {
-  const found = HEADLINE.flatMap((name) => {
-    const key = [name, `test.${name}`, `test_${name}`, `test/${name}`].find((k) => k in metrics);
-    return key === undefined ? [] : [`${name} ${formatNumber(metrics[key])}`];
-  });
-  return found.slice(0, 3).join(', ');
-}
-
 const VERSIONS: readonly TableColumn<VersionView>[] = [
   { title: 'VERSION', value: (v) => v.version, align: 'right' },
   { title: 'ALIASES', value: (v) => v.aliases.join(' ') },
@@ -45,7 +34,7 @@ const VERSIONS: readonly TableColumn<VersionView>[] = [
   { title: 'RUNNING ON', value: (v) => v.runningOn, align: 'right' },
   { title: 'MANIFEST', value: (v) => shortDigest(v.manifest) },
   { title: 'CREATED', value: (v) => v.createdAt },
-  { title: 'METRICS', value: (v) => showMetrics(v.metrics) },
+  { title: 'METRICS', value: (v) => writeHeadline(v.metrics) },
 ];
 
 /** `model`, `model@3` or `model@champion`. Without a version the latest is meant. */
@@ -85,7 +74,7 @@ export async function resolveVersion(client: HubClient, ref: ReturnType<typeof p
 }
 
 function renderVersion(version: Static<typeof VersionDetail>): string {
-  const metrics = Object.entries(version.metrics).map(([name, value]) => [name, formatNumber(value, 4)] as const);
+  const metrics = Object.entries(version.metrics).map(([name, value]) => [name, formatMetric(value)] as const);
   return renderPairs([
     ['model', `${version.model}@${version.version}`],
     ['aliases', version.aliases.join(' ')],

@@ -20,6 +20,7 @@ import {
   connect,
   locateHub,
   parseList,
+  parseModelName,
   present,
 } from './common.ts';
 
@@ -173,7 +174,7 @@ export function addRegisterCommand(model: Command, cli: Cli): void {
         'gives the same version again.',
     )
     .argument('<file>', 'the ONNX file')
-    .requiredOption('--name <model>', 'name of the model; made if it is new')
+    .requiredOption('--name <model>', 'name of the model; made if it is new', parseModelName)
     .option('--baseline <file>', 'reference distribution from training; without it drift has nothing to compare with')
     .option('--vectors <file>', 'self-test vectors that a device must reproduce before it switches')
     .option('--feature-names <a,b>', 'names of the input columns, where the file does not say them', parseList)

@@ -5,11 +5,12 @@ import type { Static } from '@drover/wire/http/check';
 import { type ColumnRoles, Dataset, Run, type RunRequest } from '@drover/wire/http/runs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliFailure, EXIT, failUsage } from '../failure.ts';
+import { formatMetric, writeHeadline } from '../headline.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import { openProgress } from '../progress.ts';
-import { formatAge, formatNumber, renderPairs, type TableColumn } from '../table.ts';
+import { formatAge, renderPairs, type TableColumn } from '../table.ts';
 import {
-  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseList, parseWhole,
+  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseList, parseModelName, parseWhole,
   present, tableFor, timeoutOption, waitFor,
 } from './common.ts'; // biome-ignore format: one list
 
@@ -65,10 +66,8 @@ export function describeProgress(run: RunView): string {
   return `${run.state} ${of > 0 ? `${step}/${of} ` : ''}${message}`;
 }
 
-const showMetrics = (run: RunView): string =>
-  Object.entries(run.metrics)
-    .map(([split, metrics]) => `${split}: ${Object.entries(metrics).slice(0, 4).map(([name, value]) => `${name} ${formatNumber(value)}`).join(', ')}`)
-    .join('; '); // biome-ignore format: one expression
+/** Of the rows that no decision saw, where there were some. */
+const showMetrics = (run: RunView): string => writeHeadline(run.metrics['test'] ?? run.metrics['validation'] ?? {});
 
 const RUNS: (cli: Cli) => readonly TableColumn<RunView>[] = (cli) => [
   { title: 'RUN', value: (r) => r.id },
@@ -92,7 +91,7 @@ export function renderRun(run: RunView): string {
         [
           split,
           Object.entries(metrics)
-            .map(([n, v]) => `${n} ${formatNumber(v, 4)}`)
+            .map(([n, v]) => `${n} ${formatMetric(v)}`)
             .join(', '),
         ] as const,
     ),
@@ -191,7 +190,7 @@ export function addTrainCommand(model: Command, cli: Cli): void {
         'registers the result as the next version. Columns that look like ids are left out and said.',
     )
     .argument('<file>', 'CSV or another delimited file')
-    .requiredOption('--name <model>', 'name of the model; made if it is new')
+    .requiredOption('--name <model>', 'name of the model; made if it is new', parseModelName)
     .option('--label <column>', 'column to learn')
     .option('--derive-label <rule>', 'make the label: ends-within:30 marks the last 30 rows of each device', parseDerive)
     .option('--device-column <column>', 'names the device of a row; whole devices stay in one part of a split')

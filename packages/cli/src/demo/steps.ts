@@ -20,7 +20,7 @@ export function openSteps(shell: Shell, quiet: boolean, isLost: () => CliFailure
     async run(name, work, done) {
       number++;
       const startedAt = shell.now();
-      if (!quiet) shell.out(`${String(number).padStart(2)}  ${name} …${shell.isTerminal ? '' : '\n'}`);
+      if (!quiet && shell.isTerminal) shell.out(`${String(number).padStart(2)}  ${name} …`);
       try {
         const value = await work();
         const took = ((shell.now() - startedAt) / 1000).toFixed(1);
