@@ -6,7 +6,7 @@ import { makeId } from '@drover/core/ids';
 import { refuse } from '@drover/core/reasons';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerBase } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerBase } from 'fastify';
 import { type AuthRules, checkRequest } from './auth.ts';
 import { handleError, sendRefusal } from './errors.ts';
 import { compileStrictly } from './strict.ts';
@@ -41,12 +41,13 @@ const REQUEST_MS = 15 * 60_000;
 export async function buildServer(deps: ServerDeps): Promise<Api> {
   const shared = {
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    // One line of our own for each answer, without headers.
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: JSON_BODY_BYTES,
     requestTimeout: REQUEST_MS,
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
-    maxParamLength: 256,
+    routerOptions: { maxParamLength: 256 },
     requestIdHeader: false as const,
     genReqId: () => makeId(deps.now(), randomBytes(10)),
     forceCloseConnections: 'idle' as const,

@@ -2,10 +2,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isDeviceId } from '@drover/core/ids';
 import { type Refusal, type Result, accept, refuse } from '@drover/core/reasons';
-import { mayDeviceSubscribe, parseTopic, type UpKind, upTopic } from '@drover/wire/topics';
+import { mayDeviceSubscribe, type UpKind, upTopic } from '@drover/wire/topics';
 import { readDevice } from '../db/devices.ts';
 import type { Store } from '../db/store.ts';
-import type { ConnectAttempt, DeviceConnection } from './broker.ts';
+import type { ConnectAttempt, DeviceConnection, Published } from './broker.ts';
+import type { Session } from './sessions.ts';
 
 /** The form in which the hub keeps a device secret: 32 random bytes need no slow hash. */
 export const hashSecret = (secret: string | Uint8Array): string => createHash('sha256').update(secret).digest('hex');
@@ -58,14 +59,12 @@ export async function checkOther(
   return undefined;
 }
 
-/** The kind of message that the device may publish on the topic. */
-export function readPublish(device: string, topic: string, qos: number, retain: boolean): Result<UpKind> {
-  const parsed = parseTopic(topic);
-  if (!parsed.ok || parsed.value.to !== 'hub' || parsed.value.device !== device) {
-    return refuse('device_not_allowed', `"${device}" may not publish to "${topic.slice(0, 120)}".`);
-  }
+/** The kind of message that the device may publish so. */
+export function readPublish(session: Pick<Session, 'device' | 'topics'>, { topic, qos, retain }: Published): Result<UpKind> {
+  const kind = session.topics.get(topic);
+  if (kind === undefined) return refuse('device_not_allowed', `"${session.device}" may not publish to "${topic.slice(0, 120)}".`);
   if (retain || qos > 1) return refuse('device_not_allowed', 'Nothing is retained and QoS 2 is not used.');
-  return accept(parsed.value.kind);
+  return accept(kind);
 }
 
 export function checkSubscribe(device: string, filter: string, artifacts: ReadonlySet<string>): Refusal | undefined {

@@ -32,15 +32,20 @@ export interface ConnectAttempt {
   readonly remoteAddress: string;
 }
 
+export interface Published {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: number;
+  readonly retain: boolean;
+}
+
 export interface BrokerHooks {
   /** Undefined admits the connection. It may take its time; nothing of the connection is read meanwhile. */
   admit(attempt: ConnectAttempt): Promise<Refusal | undefined>;
   opened(connection: DeviceConnection): void;
   closed(connection: DeviceConnection): void;
-  /** Whether the device may publish there. A refusal ends the connection. */
-  mayPublish(connection: DeviceConnection, topic: string, qos: number, retain: boolean): Refusal | undefined;
-  /** A message came. Nothing more is read from this connection until `done` is called. */
-  receive(connection: DeviceConnection, topic: string, payload: Uint8Array, done: () => void): void;
+  /** A message came. A refusal ends the connection; otherwise nothing more is read from it until `done` is called. */
+  receive(connection: DeviceConnection, message: Published, done: () => void): Refusal | undefined;
   maySubscribe(connection: DeviceConnection, filter: string): Refusal | undefined;
   subscribed(connection: DeviceConnection, filter: string): void;
   /** Something was refused; the broker has acted already. */
@@ -192,14 +197,12 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
       const connection = client ? live.get(client) : undefined;
       // The broker itself publishes only through `publish`, which does not come here.
       if (!connection) return done(new Error('nobody publishes without a connection'));
-      const refusal = hooks.mayPublish(connection, packet.topic, packet.qos, packet.retain);
-      if (refusal) {
-        hooks.refused(refusal, { device: connection.device, remoteAddress: connection.remoteAddress });
-        return done(new Error(refusal.code));
-      }
-      const { payload } = packet;
+      const { topic, payload, qos, retain } = packet;
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-      hooks.receive(connection, packet.topic, bytes, () => done(null));
+      const refusal = hooks.receive(connection, { topic, payload: bytes, qos, retain }, () => done(null));
+      if (!refusal) return undefined;
+      hooks.refused(refusal, { device: connection.device, remoteAddress: connection.remoteAddress });
+      return done(new Error(refusal.code));
     },
     authorizeSubscribe: (client, subscription, done) => {
       const connection = live.get(client);
@@ -222,7 +225,10 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
   });
   aedes.on('subscribe', (subscriptions, client) => {
     const connection = live.get(client);
-    if (connection) for (const { topic } of subscriptions) hooks.subscribed(connection, topic);
+    if (connection) {
+      // 128 stands for a filter that was not granted (MQTT 3.1.1 §3.9.3).
+      for (const { topic, qos } of subscriptions) if (Number(qos) !== 128) hooks.subscribed(connection, topic);
+    }
   });
   aedes.on('clientDisconnect', (client) => {
     const connection = live.get(client);

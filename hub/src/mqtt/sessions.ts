@@ -1,10 +1,12 @@
 // Owns what the hub remembers of each live connection. Never touches the database: ingest does.
-import { deviceFilter } from '@drover/wire/topics';
+import { deviceFilter, UP_KINDS, type UpKind, upTopic } from '@drover/wire/topics';
 import type { DeviceConnection } from './broker.ts';
 
 export interface Session {
   readonly device: string;
   readonly connection: DeviceConnection;
+  /** The topics on which this device may publish: looked up, because parsing each one costs a hash. */
+  readonly topics: ReadonlyMap<string, UpKind>;
   /** The device listens to what is meant for it. */
   isSubscribed: boolean;
   /** From the hello; undefined until it came. */
@@ -41,6 +43,7 @@ export function makeSessions(): Sessions {
       const session: Session = {
         device: connection.device,
         connection,
+        topics: new Map(UP_KINDS.map((kind) => [upTopic(connection.device, kind), kind])),
         isSubscribed: false,
         sessionId: undefined,
         bootId: undefined,

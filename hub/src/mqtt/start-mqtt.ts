@@ -5,14 +5,14 @@ import { type Refusal, type Result, refuse } from '@drover/core/reasons';
 import { encodeMessage } from '@drover/wire/encode';
 import type { Cmd, Stamp } from '@drover/wire/messages';
 import { readMessage } from '@drover/wire/read';
-import { downTopic, HUB_TOPIC, type UpKind } from '@drover/wire/topics';
+import { downTopic, HUB_TOPIC } from '@drover/wire/topics';
 import type { Logger } from 'pino';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import { commitWithAudit } from '../db/audit.ts';
 import { closeAllSessions } from '../db/devices.ts';
 import type { Store } from '../db/store.ts';
 import { checkConnect, checkOther, checkSecret, checkSubscribe, readPublish } from './authorize.ts';
-import { type Broker, type ConnectAttempt, type DeviceConnection, openBroker } from './broker.ts';
+import { type Broker, type ConnectAttempt, type DeviceConnection, openBroker, type Published } from './broker.ts';
 import { makeChunkServer } from './chunks.ts';
 import { makeCmdSender } from './cmds.ts';
 import { makeDesiredSender } from './desired.ts';
@@ -146,15 +146,18 @@ export async function startMqtt(deps: MqttDeps): Promise<MqttSide> {
     return taken;
   }
 
-  function receive(connection: DeviceConnection, topic: string, payload: Uint8Array, done: () => void): void {
+  function receive(connection: DeviceConnection, message: Published, done: () => void): Refusal | undefined {
     const session = sessions.of(connection);
-    const kind = readPublish(connection.device, topic, 0, false);
-    if (!session || !kind.ok) return done();
-    if (kind.value === 'req') {
-      receiveReq(session, payload);
-      return done();
+    if (!session) throw new Error('a message came from a connection without a session');
+    const kind = readPublish(session, message);
+    if (!kind.ok) return kind;
+    if (kind.value !== 'req') {
+      ingest.receive(session, kind.value, message.payload, done);
+      return undefined;
     }
-    return ingest.receive(session, kind.value satisfies Exclude<UpKind, 'req'>, payload, done);
+    receiveReq(session, message.payload);
+    done();
+    return undefined;
   }
 
   function receiveReq(session: Session, payload: Uint8Array): void {
@@ -181,10 +184,6 @@ export async function startMqtt(deps: MqttDeps): Promise<MqttSide> {
       closed(connection) {
         const session = sessions.close(connection);
         if (session) ingest.ended(session);
-      },
-      mayPublish(connection, topic, qos, retain) {
-        const kind = readPublish(connection.device, topic, qos, retain);
-        return kind.ok ? undefined : kind;
       },
       maySubscribe: (connection, filter) =>
         checkSubscribe(connection.device, filter, sessions.of(connection)?.artifacts ?? new Set()),
