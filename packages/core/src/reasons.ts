@@ -99,6 +99,10 @@ export const REASONS = {
   wire_field_invalid: row('permanent', 'A field of the message is missing or out of range.', 'Update the older side.'),
   wire_unknown_kind: row('permanent', 'An entry is of a kind that this program does not know.', 'Update the hub; the entry is kept in quarantine.'),
   topic_invalid: row('integrity', 'The topic is not one of ours.', 'Use the topics of docs/wire.md.'),
+  answer_invalid: row('permanent', 'The answer does not have the expected shape.', 'Update the older side.'),
+  // --- cli: the command line and its files
+  client_config_invalid: row('permanent', 'The configuration of the command line cannot be used.', 'Correct the named file, variable or flag.'),
+  argument_invalid: row('permanent', 'An argument cannot be used.', 'See the command with --help.'),
   // --- agent: the process on the device
   agent_config_invalid: row('permanent', 'The agent cannot start with these settings.', 'Correct the named flag, variable or key; --help lists all.'),
   agent_not_joined: row('permanent', 'This data directory holds no usable identity.', 'Run "drover agent join" first.'),
