@@ -20,7 +20,8 @@ export function toArguments(command: Command): string[] {
     if (command.getOptionValueSource(name) !== 'cli' || !option.long) continue;
     const value: unknown = command.getOptionValue(name);
     if (value === true) args.push(option.long);
-    else for (const one of Array.isArray(value) ? value : [value]) args.push(option.long, String(one));
+    // One word each: a value that begins with a dash is not taken for an option.
+    else for (const one of Array.isArray(value) ? value : [value]) args.push(`${option.long}=${String(one)}`);
   }
   return args;
 }

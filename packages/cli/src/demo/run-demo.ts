@@ -206,7 +206,7 @@ async function deployEverywhere(cli: Cli, client: HubClient, agents: number, sig
 /** Bytes of statistics that the hub took in, from its own metrics; undefined when it does not count them. */
 async function readUplink(client: HubClient): Promise<number | undefined> {
   const text = Buffer.from(await client.askBytes('/metrics')).toString('utf8');
-  const found = [...text.matchAll(/^drover_(?:ingest|uplink)[a-z_]*bytes_total(?:\{[^}]*\})? ([0-9.e+]+)$/gm)];
+  const found = [...text.matchAll(/^drover_hub_uplink_bytes_total(?:\{[^}]*\})? ([0-9.e+]+)$/gm)];
   return found.length === 0 ? undefined : found.reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
