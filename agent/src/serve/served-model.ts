@@ -181,7 +181,10 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     predict: (named) => runRow((reader) => reader.readStrict(named), nameAnswer),
     sense: (named) =>
       runRow(
-        (reader) => void reader.readLenient(named),
+        (reader) => {
+          reader.readLenient(named);
+          return undefined;
+        },
         (_, number) => ({ ok: true as const, predictionId: `${bootId}-${number}` }),
       ),
     async infer(feeds) {
