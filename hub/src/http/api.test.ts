@@ -48,14 +48,14 @@ describe('the door', () => {
     ['too many labels', { labels: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`l${i}`, 'x'])) }, 'labels'],
     ['a list', [], '/'],
   ])('refuses a body with %s and names the place', async (_, body, named) => {
-    const reply = await hub.ask('POST', '/api/v1/devices/join', body);
+    const reply = await hub.ask('POST', '/api/v1/devices', body);
     expect(reply).toMatchObject(problem(400, 'request_invalid'));
     expect((reply.json as { detail: string }).detail).toContain(named);
   });
 
   it('refuses bodies that are no JSON, of another type or too large', async () => {
     const json = { 'content-type': 'application/json' };
-    const join = (body: Buffer, headers = json) => hub.ask('POST', '/api/v1/devices/join', body, headers);
+    const join = (body: Buffer, headers = json) => hub.ask('POST', '/api/v1/devices', body, headers);
     expect(await join(Buffer.from('{'))).toMatchObject(problem(400, 'request_invalid'));
     expect(await join(Buffer.from('{"__proto__":{"a":1}}'))).toMatchObject(problem(400, 'request_invalid'));
     expect(await join(Buffer.from('<a/>'), { 'content-type': 'application/xml' })).toMatchObject(problem(415, 'body_type'));
@@ -75,7 +75,7 @@ describe('the door', () => {
     const { json } = await hub.ask('GET', '/api/v1/openapi.json');
     const { openapi, paths } = json as { openapi: string; paths: Record<string, Record<string, { requestBody?: unknown }>> };
     expect(openapi).toBe('3.1.0');
-    expect(paths['/api/v1/devices/join']?.['post']?.requestBody).toBeDefined();
+    expect(paths['/api/v1/devices']?.['post']?.requestBody).toBeDefined();
     expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/api/v1/models/{model}/versions', '/api/v1/runs', '/api/v1/blobs']));
   });
 
@@ -89,7 +89,7 @@ describe('the door', () => {
 
 describe('devices', () => {
   it('join with a secret that is shown once and kept as a hash', async () => {
-    const reply = await hub.ask('POST', '/api/v1/devices/join', { id: 'press-1', labels: { site: 'north' } });
+    const reply = await hub.ask('POST', '/api/v1/devices', { id: 'press-1', labels: { site: 'north' } });
     expect(reply).toMatchObject({ status: 201, json: { device: 'press-1', hubId: hub.hubId } });
     const { secret } = reply.json as { secret: string };
     expect(Buffer.from(secret, 'base64url')).toHaveLength(32);
@@ -99,18 +99,18 @@ describe('devices', () => {
   });
 
   it('are not taken over by a second join, unless it says rejoin', async () => {
-    await hub.ask('POST', '/api/v1/devices/join', { id: 'press-2' });
-    expect(await hub.ask('POST', '/api/v1/devices/join', { id: 'press-2' })).toMatchObject(problem(409, 'device_id_taken'));
-    expect(await hub.ask('POST', '/api/v1/devices/join', { id: 'press-2', rejoin: true })).toMatchObject({ status: 201 });
+    await hub.ask('POST', '/api/v1/devices', { id: 'press-2' });
+    expect(await hub.ask('POST', '/api/v1/devices', { id: 'press-2' })).toMatchObject(problem(409, 'device_id_taken'));
+    expect(await hub.ask('POST', '/api/v1/devices', { id: 'press-2', rejoin: true })).toMatchObject({ status: 201 });
   });
 
   it('get an id of their own when none is given', async () => {
-    const ids = await Promise.all([1, 2, 3].map(async () => (await hub.ask('POST', '/api/v1/devices/join', {})).json as { device: string }));
+    const ids = await Promise.all([1, 2, 3].map(async () => (await hub.ask('POST', '/api/v1/devices', {})).json as { device: string }));
     expect(new Set(ids.map(({ device }) => device)).size).toBe(3);
   });
 
   it('are listed in pages and by label query', async () => {
-    for (let i = 0; i < 5; i++) await hub.ask('POST', '/api/v1/devices/join', { id: `page-${i}`, labels: { line: i < 3 ? 'a' : 'b' } });
+    for (let i = 0; i < 5; i++) await hub.ask('POST', '/api/v1/devices', { id: `page-${i}`, labels: { line: i < 3 ? 'a' : 'b' } });
     const seen: string[] = [];
     let cursor = '';
     do {
@@ -123,7 +123,7 @@ describe('devices', () => {
   });
 
   it('are relabelled and removed', async () => {
-    await hub.ask('POST', '/api/v1/devices/join', { id: 'gone' });
+    await hub.ask('POST', '/api/v1/devices', { id: 'gone' });
     expect(await hub.ask('PUT', '/api/v1/devices/gone/labels', { a: 'b' })).toMatchObject({ json: { labels: { a: 'b' } } });
     expect(await hub.ask('DELETE', '/api/v1/devices/gone')).toMatchObject({ status: 204, text: '' });
     expect(await hub.ask('GET', '/api/v1/devices/gone')).toMatchObject(problem(404, 'device_unknown'));
