@@ -193,7 +193,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
       try {
         outputs = await model.session.run(feeds);
       } catch (error) {
-        failures += 1;
+        // Raw tensors are the caller's: what they break says nothing about the health of the model.
         stream.errors += 1;
         return refuse(
           'run_failed',
@@ -203,7 +203,6 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
         running -= 1;
         release();
       }
-      failures = 0;
       if (isRetired) return { ok: true, outputs };
       const first = countTensors(feeds, outputs, start);
       return first === undefined ? { ok: true, outputs } : { ok: true, outputs, firstId: `${bootId}-${first}` };
