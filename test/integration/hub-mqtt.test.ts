@@ -50,14 +50,23 @@ describe('who may come in', () => {
     ["another device's name", { username: 'd2' }, 'device_unknown'],
     ['a persistent session', { clean: false }, 'session_unsupported'],
     ['no keep-alive', { keepalive: 0 }, 'session_unsupported'],
-    ["another device's will", { will: { topic: upTopic('d2', 'gone'), payload: Buffer.from('x') } }, 'device_not_allowed'],
-    ['a retained will', { will: { topic: upTopic('d1', 'gone'), payload: Buffer.from('x'), retain: true } }, 'device_not_allowed'],
+    [
+      "another device's will",
+      { will: { topic: upTopic('d2', 'gone'), payload: Buffer.from('x') } },
+      'device_not_allowed',
+    ],
+    [
+      'a retained will',
+      { will: { topic: upTopic('d1', 'gone'), payload: Buffer.from('x'), retain: true } },
+      'device_not_allowed',
+    ],
   ])('refuses %s', async (_, options, code) => {
     const client = connectRaw(side.mqtt.port, 'd1', options as object);
     const errors: Error[] = [];
     client.on('error', (error) => errors.push(error));
     await until('the connection is refused', () => errors.length > 0 || client.disconnected);
-    if (code !== 'session_unsupported' || refusals(code) > 0) await until('the refusal is counted', () => refusals(code) === 1);
+    if (code !== 'session_unsupported' || refusals(code) > 0)
+      await until('the refusal is counted', () => refusals(code) === 1);
     expect(client.connected).toBe(false);
     await client.endAsync(true);
   });
@@ -88,7 +97,14 @@ describe('who may come in', () => {
     const d1 = await connectDevice(side.mqtt.port, 'd1');
     const [own] = await d1.client.subscribeAsync(HUB_TOPIC);
     expect(own?.qos).toBe(0);
-    for (const filter of ['#', 'drover/1/d/d2/#', 'drover/1/d/+/ack', '$share/hub/drover/1/d/d1/#', '$SYS/#', sharedChunkFilter('a'.repeat(64))]) {
+    for (const filter of [
+      '#',
+      'drover/1/d/d2/#',
+      'drover/1/d/+/ack',
+      '$share/hub/drover/1/d/d1/#',
+      '$SYS/#',
+      sharedChunkFilter('a'.repeat(64)),
+    ]) {
       await expect(d1.client.subscribeAsync(filter), filter).rejects.toThrow();
     }
     expect(d1.client.connected).toBe(true);
@@ -103,7 +119,9 @@ describe('who may come in', () => {
     await until('the second is refused', () => errors.length > 0);
     expect(d1.client.connected).toBe(true);
     expect(refusals('device_already_connected')).toBe(1);
-    await until('it is in the audit log', async () => (await listAudit(side.store, { limit: 10 })).some((row) => row.action === 'device.duplicate'));
+    await until('it is in the audit log', async () =>
+      (await listAudit(side.store, { limit: 10 })).some((row) => row.action === 'device.duplicate'),
+    );
     d1.up(1, [makeWindow(1)]);
     await until('the first is still heard', () => d1.acked() === 1);
     await second.endAsync(true);
@@ -127,7 +145,11 @@ describe('presence', () => {
   it('follows hello, will and disconnect', async () => {
     expect((await readDevice(side.store, 'd1'))?.presence).toBe('never');
     const d1 = await connectDevice(side.mqtt.port, 'd1');
-    expect(await readDevice(side.store, 'd1')).toMatchObject({ presence: 'online', sessionId: d1.hello.sessionId, agentVersion: '0.1.0' });
+    expect(await readDevice(side.store, 'd1')).toMatchObject({
+      presence: 'online',
+      sessionId: d1.hello.sessionId,
+      agentVersion: '0.1.0',
+    });
     d1.client.stream.destroy();
     await until('it is offline', async () => (await readDevice(side.store, 'd1'))?.presence === 'offline');
     await d1.end();
@@ -152,7 +174,12 @@ describe('ingest', () => {
     expect(d1.all('ack').flatMap((a) => a.refused)).toMatchObject([{ seq: 501, code: 'wire_malformed' }]);
     expect(await countWindows(side.store)).toEqual({ windows: 999, rows: 9990 });
     expect(await listQuarantine(side.store, 'd1', 10)).toMatchObject([{ seq: 501, body: Buffer.from('not an entry') }]);
-    expect(await readOutbox(side.store, 'd1', d1.hello.outboxId)).toMatchObject({ lastSeq: 1000, entries: 999, refused: 1, lost: 0 });
+    expect(await readOutbox(side.store, 'd1', d1.hello.outboxId)).toMatchObject({
+      lastSeq: 1000,
+      entries: 999,
+      refused: 1,
+      lost: 0,
+    });
     await d1.end();
   });
 
@@ -185,7 +212,8 @@ describe('ingest', () => {
 
   it('goes on after messages that are not messages', async () => {
     const d1 = await connectDevice(side.mqtt.port, 'd1');
-    for (const kind of ['hello', 'state', 'up', 'gone', 'req'] as const) d1.client.publish(upTopic('d1', kind), Buffer.from([1, 2, 3, 255]));
+    for (const kind of ['hello', 'state', 'up', 'gone', 'req'] as const)
+      d1.client.publish(upTopic('d1', kind), Buffer.from([1, 2, 3, 255]));
     d1.up(1, [makeWindow(1)]);
     await until('what came after is stored', () => d1.acked() === 1);
     expect(refusals('wire_malformed')).toBe(5);
@@ -236,7 +264,9 @@ describe('commands', () => {
     const d1 = await connectDevice(side.mqtt.port, 'd1');
     const digest = 'e'.repeat(64);
     d1.send('req', { digest, first: 0, count: 4, request: 1 });
-    await until('the refusal came', () => d1.all('cmd').some((c) => c.body.kind === 'chunkRefused' && c.body.code === 'artifact_not_entitled'));
+    await until('the refusal came', () =>
+      d1.all('cmd').some((c) => c.body.kind === 'chunkRefused' && c.body.code === 'artifact_not_entitled'),
+    );
     expect(d1.received.some(({ topic }) => topic === chunkTopic('d1', digest, 0))).toBe(false);
     await d1.end();
   });

@@ -60,7 +60,9 @@ export async function startSide(onReported: (device: string) => void = () => und
     folder,
     reported,
     async join(device) {
-      await store.commit([insertDevice({ id: device, labels: {}, secretHash: hashSecret(`secret of ${device}`), joinedAt: Date.now() })]);
+      await store.commit([
+        insertDevice({ id: device, labels: {}, secretHash: hashSecret(`secret of ${device}`), joinedAt: Date.now() }),
+      ]);
     },
     async close() {
       await side.close();
@@ -127,7 +129,9 @@ export async function connectDevice(port: number, device: string, given: Partial
     ...given,
   };
   const gone = encodeMessage('gone', { sessionId: hello.sessionId, bootId: hello.bootId }, stamp());
-  const client = connectRaw(port, device, { will: { topic: upTopic(device, 'gone'), payload: Buffer.from(gone), qos: 1, retain: false } });
+  const client = connectRaw(port, device, {
+    will: { topic: upTopic(device, 'gone'), payload: Buffer.from(gone), qos: 1, retain: false },
+  });
   const received: { topic: string; payload: Buffer }[] = [];
   client.on('message', (topic, payload) => received.push({ topic, payload }));
   client.on('error', () => undefined);
@@ -137,7 +141,10 @@ export async function connectDevice(port: number, device: string, given: Partial
     client,
     hello,
     received,
-    send: (kind, message) => void client.publish(upTopic(device, kind), Buffer.from(encodeMessage(kind, message, stamp())), { qos: kind === 'hello' ? 1 : 0 }),
+    send: (kind, message) =>
+      void client.publish(upTopic(device, kind), Buffer.from(encodeMessage(kind, message, stamp())), {
+        qos: kind === 'hello' ? 1 : 0,
+      }),
     up(firstSeq, bodies, oldestSeq = firstSeq) {
       const items = bodies.map((body, i) => ({
         seq: firstSeq + i,
@@ -153,7 +160,14 @@ export async function connectDevice(port: number, device: string, given: Partial
           return read.ok ? [read.value.message] : [];
         });
     },
-    acked: () => Math.max(0, ...self.all('ack').filter((a) => a.outboxId === hello.outboxId).map((a) => a.lastSeq)),
+    acked: () =>
+      Math.max(
+        0,
+        ...self
+          .all('ack')
+          .filter((a) => a.outboxId === hello.outboxId)
+          .map((a) => a.lastSeq),
+      ),
     end: () => client.endAsync(true),
   };
   self.send('hello', hello);

@@ -18,23 +18,29 @@ export const readDesired = (store: Store, device: string): Promise<DesiredRow | 
 /** Everything but the bytes. */
 export type DesiredFacts = Omit<DesiredRow, 'envelope'>;
 
-export const listDesired = (store: Store): Promise<readonly DesiredFacts[]> =>
-  store.rows(
+const FACTS = COLUMNS.filter((column) => column !== 'envelope');
+
+export const listDesiredOf = (store: Store, devices: readonly string[]): Promise<readonly DesiredFacts[]> =>
+  store.rows(query(sqlOf.selectFrom('desiredDocs').select(FACTS).where('device', 'in', devices)));
+
+/** Devices that hold a later generation than the hub made, and those whose document carries another policy. */
+export const listDesiredBehind = async (store: Store, policyJson: string): Promise<readonly string[]> => {
+  const rows = await store.rows(
     query(
       sqlOf
         .selectFrom('desiredDocs')
-        .select([
-          'device',
-          'generation',
-          'digest',
-          'slotsJson',
-          'policyJson',
-          'manifestsJson',
-          'issuedAt',
-          'expiresAt',
-        ]),
+        .innerJoin('devices', 'devices.id', 'desiredDocs.device')
+        .select('desiredDocs.device')
+        .where((e) =>
+          e.or([
+            e('devices.reportedGeneration', '>', e.ref('desiredDocs.generation')),
+            e('desiredDocs.policyJson', '!=', policyJson),
+          ]),
+        ),
     ),
   );
+  return rows.map((row) => row.device);
+};
 
 const inserted = template<DesiredRow>(COLUMNS, (row) => sqlOf.insertInto('desiredDocs').values(row));
 const replaced = template<DesiredRow & { readonly from: number }>([...COLUMNS, 'from'], ({ from, device, ...rest }) =>

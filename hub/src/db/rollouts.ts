@@ -1,8 +1,13 @@
 // Owns the SQL about rollouts and deployments. Never decides a move: every move is a compare-and-set on a revision.
-import type { DeploymentState } from '@drover/core/deployment/table';
+import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '@drover/core/deployment/table';
 import type { Selectable } from 'kysely';
 import type { DeploymentEventsTable, DeploymentsTable, RolloutState, RolloutsTable } from './schema.ts';
 import { query, type Statement, type Store, sqlOf, template } from './store.ts';
+
+/** Everything that is not terminal: named one by one, so that the index on the state is used. */
+const OPEN_STATES: readonly DeploymentState[] = [...DEVICE_STATES, ...HUB_STATES].filter(
+  (state) => !TERMINAL.has(state),
+);
 
 export type RolloutRow = Selectable<RolloutsTable>;
 export type DeploymentRow = Selectable<DeploymentsTable>;
@@ -168,17 +173,43 @@ export const listDeploymentsIn = (
 ): Promise<readonly DeploymentRow[]> =>
   store.rows(query(sqlOf.selectFrom('deployments').selectAll().where('state', 'in', states).orderBy('id')));
 
-/** The newest committed or already installed deployment of each device and slot: what an abort goes back to. */
-export const readLastGood = (store: Store, device: string, slot: string): Promise<DeploymentRow | undefined> =>
-  store.first(
+/** Open deployments of these devices, oldest first. */
+export const listOpenDeployments = (store: Store, devices: readonly string[]): Promise<readonly DeploymentRow[]> =>
+  store.rows(
     query(
       sqlOf
         .selectFrom('deployments')
         .selectAll()
-        .where('device', '=', device)
-        .where('slot', '=', slot)
+        .where('device', 'in', devices)
+        .where('state', 'in', OPEN_STATES)
+        .orderBy('id'),
+    ),
+  );
+
+export const listDeploymentsById = (store: Store, ids: readonly string[]): Promise<readonly DeploymentRow[]> =>
+  store.rows(query(sqlOf.selectFrom('deployments').selectAll().where('id', 'in', ids)));
+
+/** Devices that have something open. */
+export const listDevicesWithWork = async (store: Store): Promise<readonly string[]> => {
+  const rows = await store.rows(
+    query(sqlOf.selectFrom('deployments').select('device').distinct().where('state', 'in', OPEN_STATES)),
+  );
+  return rows.map((row) => row.device);
+};
+
+/** The newest committed or already installed deployment of each slot of these devices. */
+export const listLastGood = (
+  store: Store,
+  devices: readonly string[],
+): Promise<readonly { device: string; slot: string; id: string | null; manifest: string }[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('deployments')
+        // SQLite takes the other columns from the row that has the maximum (lang_select, bare columns).
+        .select((e) => ['device', 'slot', 'manifest', e.fn.max('id').as('id')])
+        .where('device', 'in', devices)
         .where('state', 'in', ['committed', 'already_installed'])
-        .orderBy('id', 'desc')
-        .limit(1),
+        .groupBy(['device', 'slot']),
     ),
   );

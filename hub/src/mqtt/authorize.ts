@@ -1,7 +1,7 @@
 // Decides who may connect, publish and subscribe. Never keeps a session and never answers a device itself.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isDeviceId } from '@drover/core/ids';
-import { type Refusal, type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
 import { mayDeviceSubscribe, type UpKind, upTopic } from '@drover/wire/topics';
 import { readDevice } from '../db/devices.ts';
 import type { Store } from '../db/store.ts';
@@ -24,7 +24,13 @@ export async function checkSecret(store: Store, attempt: ConnectAttempt): Promis
 }
 
 /** What CONNECT may ask for: nothing may rest on the broker's memory. */
-export function checkConnect({ clientId, clean, keepalive, willTopic, willRetain }: ConnectAttempt): Refusal | undefined {
+export function checkConnect({
+  clientId,
+  clean,
+  keepalive,
+  willTopic,
+  willRetain,
+}: ConnectAttempt): Refusal | undefined {
   if (!clean) return refuse('session_unsupported', 'The clean session flag is not set.');
   if (keepalive === 0) return refuse('session_unsupported', 'There is no keep-alive.');
   if (willTopic !== undefined && (willRetain || !isDeviceId(clientId) || willTopic !== upTopic(clientId, 'gone'))) {
@@ -60,9 +66,13 @@ export async function checkOther(
 }
 
 /** The kind of message that the device may publish so. */
-export function readPublish(session: Pick<Session, 'device' | 'topics'>, { topic, qos, retain }: Published): Result<UpKind> {
+export function readPublish(
+  session: Pick<Session, 'device' | 'topics'>,
+  { topic, qos, retain }: Published,
+): Result<UpKind> {
   const kind = session.topics.get(topic);
-  if (kind === undefined) return refuse('device_not_allowed', `"${session.device}" may not publish to "${topic.slice(0, 120)}".`);
+  if (kind === undefined)
+    return refuse('device_not_allowed', `"${session.device}" may not publish to "${topic.slice(0, 120)}".`);
   if (retain || qos > 1) return refuse('device_not_allowed', 'Nothing is retained and QoS 2 is not used.');
   return accept(kind);
 }

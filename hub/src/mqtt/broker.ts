@@ -258,9 +258,8 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
     connections: () => byDevice.values(),
     publishToAll: (topic, payload) => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      aedes.publish(
-        { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain: false, dup: false },
-        () => resolve(),
+      aedes.publish({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain: false, dup: false }, () =>
+        resolve(),
       );
       return promise;
     },

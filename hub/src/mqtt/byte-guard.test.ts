@@ -3,7 +3,14 @@ import mqtt, { type Packet } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { PacketGuard, UNAUTHENTICATED_BYTES } from './byte-guard.ts';
 
-const connect = mqtt.generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, clientId: 'd1', keepalive: 60 });
+const connect = mqtt.generate({
+  cmd: 'connect',
+  protocolId: 'MQTT',
+  protocolVersion: 4,
+  clean: true,
+  clientId: 'd1',
+  keepalive: 60,
+});
 
 const packet = fc.oneof<fc.Arbitrary<Packet>[]>(
   fc.constant<Packet>({ cmd: 'pingreq' }),
@@ -68,15 +75,20 @@ describe('the byte guard', () => {
 
   it('answers the same for the same bytes however they are cut, and never throws', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.array(fc.nat(), { maxLength: 20 }), fc.boolean(), (bytes, places, isKnown) => {
-        const [whole, parts] = [new PacketGuard(), new PacketGuard()];
-        for (const guard of [whole, parts]) {
-          if (!isKnown) continue;
-          guard.check(connect);
-          guard.authenticate();
-        }
-        expect(checkAll(parts, cut(bytes, places))?.code).toBe(whole.check(bytes)?.code);
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.array(fc.nat(), { maxLength: 20 }),
+        fc.boolean(),
+        (bytes, places, isKnown) => {
+          const [whole, parts] = [new PacketGuard(), new PacketGuard()];
+          for (const guard of [whole, parts]) {
+            if (!isKnown) continue;
+            guard.check(connect);
+            guard.authenticate();
+          }
+          expect(checkAll(parts, cut(bytes, places))?.code).toBe(whole.check(bytes)?.code);
+        },
+      ),
     );
   });
 

@@ -1,7 +1,8 @@
 // Decides from the fixed headers alone whether a connection may go on, before the broker sees or buffers a byte: the
 // broker itself has no packet limit. Never looks into a packet's body.
-import { Duplex } from 'node:stream';
+
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { type Refusal, refuse } from '@drover/core/reasons';
 import { CONNECT_BYTES, PUBLISH_BYTES } from '@drover/wire/limits';
 
@@ -56,7 +57,10 @@ export class PacketGuard {
     if (!this.#isAuthenticated) {
       this.#total += piece.length;
       if (this.#total > UNAUTHENTICATED_BYTES) {
-        return this.#refuse('mqtt_packet_too_large', `More than ${UNAUTHENTICATED_BYTES} bytes came before authentication.`);
+        return this.#refuse(
+          'mqtt_packet_too_large',
+          `More than ${UNAUTHENTICATED_BYTES} bytes came before authentication.`,
+        );
       }
     }
     let at = 0;
@@ -80,11 +84,15 @@ export class PacketGuard {
     this.#type = byte >> 4;
     this.#length = 0;
     this.#lengthBytes = 0;
-    if (LIMITS[this.#type] === undefined) this.#refuse('mqtt_packet_invalid', `A client never sends packet type ${this.#type}.`);
+    if (LIMITS[this.#type] === undefined)
+      this.#refuse('mqtt_packet_invalid', `A client never sends packet type ${this.#type}.`);
     else if (this.#type !== PUBLISH && (byte & 0x0f) !== (FLAGS[this.#type] ?? 0)) {
       this.#refuse('mqtt_packet_invalid', `Packet type ${this.#type} has flags ${byte & 0x0f}.`);
     } else if ((this.#type === CONNECT) === this.#hasConnect) {
-      this.#refuse('mqtt_packet_invalid', this.#hasConnect ? 'CONNECT came twice.' : `Packet type ${this.#type} came before CONNECT.`);
+      this.#refuse(
+        'mqtt_packet_invalid',
+        this.#hasConnect ? 'CONNECT came twice.' : `Packet type ${this.#type} came before CONNECT.`,
+      );
     }
     this.#hasConnect = true;
   }
@@ -95,7 +103,10 @@ export class PacketGuard {
     this.#lengthBytes++;
     const most = LIMITS[this.#type] ?? 0;
     if (this.#length > most) {
-      this.#refuse('mqtt_packet_too_large', `Packet type ${this.#type} announces ${this.#length} bytes or more; at most ${most} are allowed.`);
+      this.#refuse(
+        'mqtt_packet_too_large',
+        `Packet type ${this.#type} announces ${this.#length} bytes or more; at most ${most} are allowed.`,
+      );
     } else if ((byte & 0x80) === 0) {
       this.#body = this.#length;
       this.#type = -1;
@@ -154,7 +165,10 @@ export class GuardedConnection extends Duplex {
     else this.#socket.write(piece, done);
   }
 
-  override _writev(pieces: { chunk: Uint8Array; encoding: BufferEncoding }[], done: (error?: Error | null) => void): void {
+  override _writev(
+    pieces: { chunk: Uint8Array; encoding: BufferEncoding }[],
+    done: (error?: Error | null) => void,
+  ): void {
     if (this.#socket.destroyed) {
       done(new Error('the connection is closed'));
       return;

@@ -26,7 +26,11 @@ export interface ChunkLimits {
   readonly cacheBytes: number;
 }
 
-export const CHUNK_LIMITS: ChunkLimits = { flyingBytes: 32 * 1024 * 1024, queuedPerDevice: 64, cacheBytes: 32 * 1024 * 1024 };
+export const CHUNK_LIMITS: ChunkLimits = {
+  flyingBytes: 32 * 1024 * 1024,
+  queuedPerDevice: 64,
+  cacheBytes: 32 * 1024 * 1024,
+};
 
 /** One device may have this many seconds of its measured rate on the way, so that a command does not queue behind them. */
 const WINDOW_S = 1.5;
@@ -74,7 +78,13 @@ function makeCache(maxBytes: number, blobs: BlobStore) {
   };
 }
 
-export function makeChunkServer({ blobs, mono, limits = CHUNK_LIMITS, refuse: tell, failed }: ChunkServerDeps): ChunkServer {
+export function makeChunkServer({
+  blobs,
+  mono,
+  limits = CHUNK_LIMITS,
+  refuse: tell,
+  failed,
+}: ChunkServerDeps): ChunkServer {
   const readChunk = makeCache(limits.cacheBytes, blobs);
   const sendings = new WeakMap<Session, Sending>();
   /** Devices that could send more but for the global limit, first come first served. */
@@ -86,7 +96,8 @@ export function makeChunkServer({ blobs, mono, limits = CHUNK_LIMITS, refuse: te
     const { session } = sending;
     const chunk = await readChunk(key, digest, index);
     if (!chunk) return tell(session, digest, refuse('artifact_unknown', `Blob ${digest} is not in the store.`));
-    if (chunk.length === 0) return tell(session, digest, refuse('artifact_unknown', `Chunk ${index} is past the end of blob ${digest}.`));
+    if (chunk.length === 0)
+      return tell(session, digest, refuse('artifact_unknown', `Chunk ${index} is past the end of blob ${digest}.`));
     const before = mono();
     const isSent = await session.connection.publish(chunkTopic(session.device, digest, index), chunk, 0);
     if (!isSent) return undefined;
@@ -94,7 +105,8 @@ export function makeChunkServer({ blobs, mono, limits = CHUNK_LIMITS, refuse: te
     // What left in no time went into the kernel's buffer: it says nothing about the link, so the window grows slowly.
     const seconds = Math.max(mono() - before, 1) / 1000;
     const wanted = Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, (chunk.length / seconds) * WINDOW_S));
-    sending.windowBytes += Math.sign(wanted - sending.windowBytes) * Math.min(Math.abs(wanted - sending.windowBytes), CHUNK_BYTES);
+    sending.windowBytes +=
+      Math.sign(wanted - sending.windowBytes) * Math.min(Math.abs(wanted - sending.windowBytes), CHUNK_BYTES);
     return undefined;
   }
 
@@ -135,7 +147,8 @@ export function makeChunkServer({ blobs, mono, limits = CHUNK_LIMITS, refuse: te
         return tell(session, digest, refuse('artifact_not_entitled', `Device "${session.device}", blob ${digest}.`));
       }
       const size = await blobs.size(digest);
-      if (size === undefined) return tell(session, digest, refuse('artifact_unknown', `Blob ${digest} is not in the store.`));
+      if (size === undefined)
+        return tell(session, digest, refuse('artifact_unknown', `Blob ${digest} is not in the store.`));
       let sending = sendings.get(session);
       if (!sending) {
         sending = { session, queue: new Map(), windowBytes: 4 * CHUNK_BYTES, flyingBytes: 0 };

@@ -1,8 +1,8 @@
 // Sends one-shot commands and keeps them until the device answered or their time is over. Never waits for an answer.
-import { type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, type Result, refuse } from '@drover/core/reasons';
 import { encodeMessage } from '@drover/wire/encode';
-import type { Cmd, Stamp } from '@drover/wire/messages';
 import { PAYLOAD_BYTES } from '@drover/wire/limits';
+import type { Cmd, Stamp } from '@drover/wire/messages';
 import { downTopic } from '@drover/wire/topics';
 import { type CmdRow, countOpenCmds, expireCmds, insertCmd, listOpenCmds } from '../db/cmds.ts';
 import type { Store } from '../db/store.ts';
@@ -34,7 +34,8 @@ export function makeCmdSender({ store, sessions, stamp, now, newId }: CmdSenderD
 
   return {
     async send(device, body, ttlMs) {
-      if ((await countOpenCmds(store, device)) >= OPEN_CMDS) return refuse('cmd_limit', `Device "${device}" has ${OPEN_CMDS}.`);
+      if ((await countOpenCmds(store, device)) >= OPEN_CMDS)
+        return refuse('cmd_limit', `Device "${device}" has ${OPEN_CMDS}.`);
       const at = now();
       const cmd: Cmd = { id: newId(), expiresAt: at + ttlMs, body };
       const size = encodeMessage('cmd', cmd, stamp()).length;

@@ -1,11 +1,12 @@
 // Sends each device its newest desired document: on hello, on change, and until the device reports its generation.
 // Never builds or signs one.
+
+import { parseManifest } from '@drover/trust/documents';
 import { encodeMessage } from '@drover/wire/encode';
 import { PAYLOAD_BYTES } from '@drover/wire/limits';
 import type { SignedEnvelope, Stamp } from '@drover/wire/messages';
 import { readSignedEnvelope } from '@drover/wire/read';
 import { downTopic } from '@drover/wire/topics';
-import { parseManifest } from '@drover/trust/documents';
 import { type DesiredRow, readDesired } from '../db/desired.ts';
 import { readVersionByManifest } from '../db/models.ts';
 import type { Store } from '../db/store.ts';
@@ -64,8 +65,13 @@ export function makeDesiredSender({ store, sessions, stamp, now, broken }: Desir
       named.push(manifest);
     }
     session.artifacts = new Set(named.flatMap((manifest) => manifest.blobs));
-    const payload = encodeMessage('desired', { document: document.value, manifests: named.map((m) => m.envelope) }, stamp());
-    if (payload.length > PAYLOAD_BYTES.desired) return broken(session.device, `the message has ${payload.length} bytes`);
+    const payload = encodeMessage(
+      'desired',
+      { document: document.value, manifests: named.map((m) => m.envelope) },
+      stamp(),
+    );
+    if (payload.length > PAYLOAD_BYTES.desired)
+      return broken(session.device, `the message has ${payload.length} bytes`);
     session.sentGeneration = row.generation;
     session.sentAt = now();
     await session.connection.publish(downTopic(session.device, 'desired'), payload, 1);

@@ -49,7 +49,10 @@ const TOUCH_MS = 30_000;
 /** Devices whose outbox position is remembered. */
 const POSITIONS = 50_000;
 
-type Message = { readonly [K in keyof MessageOf]: { readonly kind: K; readonly message: MessageOf[K] } }[Exclude<UpKind, 'req'>];
+type Message = { readonly [K in keyof MessageOf]: { readonly kind: K; readonly message: MessageOf[K] } }[Exclude<
+  UpKind,
+  'req'
+>];
 type Reader = (body: Uint8Array) => Result<Entry>;
 
 const unstorable: Reader = () => refuse('entry_unstorable', 'The hub could not store it.');
@@ -82,8 +85,15 @@ export function makePlanner(store: Store, refused: (refusal: Refusal, device: st
     const { session, receivedAt } = arrival;
     const { device } = session;
     const plan = planUp(position.lastSeq, up, reader ?? ((body) => readEntryOf(device, body)));
-    if (!plan) return refuseMessage(arrival, 'wire_field_invalid', `It says that everything before ${up.oldestSeq} is gone.`);
-    const { statements, doubts, windows, predictions, hasDeployments } = writeUp(device, up.outboxId, position.isNew, plan, receivedAt);
+    if (!plan)
+      return refuseMessage(arrival, 'wire_field_invalid', `It says that everything before ${up.oldestSeq} is gone.`);
+    const { statements, doubts, windows, predictions, hasDeployments } = writeUp(
+      device,
+      up.outboxId,
+      position.isNew,
+      plan,
+      receivedAt,
+    );
     if (receivedAt - session.touchedAt > TOUCH_MS) {
       session.touchedAt = receivedAt;
       statements.push(touchDevice(device, receivedAt));
@@ -168,7 +178,8 @@ export function makePlanner(store: Store, refused: (refusal: Refusal, device: st
         const unit = planUnit(arrival, message, position);
         if (!unit) continue;
         units.push(unit);
-        if (unit.up) ahead.set(device, { outboxId: unit.up.message.outboxId, lastSeq: unit.up.plan.toSeq, isNew: false });
+        if (unit.up)
+          ahead.set(device, { outboxId: unit.up.message.outboxId, lastSeq: unit.up.plan.toSeq, isNew: false });
       }
       return units;
     },

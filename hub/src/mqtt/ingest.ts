@@ -150,7 +150,9 @@ export function makeIngest(deps: IngestDeps): Ingest {
     for (const { arrival, doubts, statements } of units) {
       for (const doubt of doubts) {
         if (changes[base + doubt.at] !== 0) continue;
-        const stored = await (doubt.kind === 'window' ? readWindow(store, doubt.row) : readWindowLabels(store, doubt.row));
+        const stored = await (doubt.kind === 'window'
+          ? readWindow(store, doubt.row)
+          : readWindowLabels(store, doubt.row));
         const checked = checkDoubt(doubt, stored);
         if (checked.ok) continue;
         const { device } = arrival.session;

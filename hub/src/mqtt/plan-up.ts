@@ -1,7 +1,7 @@
 // Decides what one uplink message means for an outbox: taken, refused, lost, repeated. Pure; never stores.
 import type { Result } from '@drover/core/reasons';
-import type { Ack, Entry, Up } from '@drover/wire/messages';
 import { PAYLOAD_BYTES } from '@drover/wire/limits';
+import type { Ack, Entry, Up } from '@drover/wire/messages';
 
 export interface RefusedItem {
   readonly seq: number;

@@ -25,7 +25,12 @@ function slotRow(device: string, { slot, running, previous, deployment: d }: Slo
 
 /** The slots as they are now, and what each says about its deployment. */
 function writeSlots(device: string, slots: readonly SlotReport[], now: number): Statement[] {
-  const statements = [dropOtherSlots(device, slots.map((s) => s.slot))];
+  const statements = [
+    dropOtherSlots(
+      device,
+      slots.map((s) => s.slot),
+    ),
+  ];
   for (const report of slots) {
     statements.push(storeSlot(slotRow(device, report, now)));
     const { deployment: d } = report;
@@ -79,4 +84,6 @@ export function writeState(device: string, state: State, now: number): Statement
   ];
 }
 
-export const writeGone = (device: string, sessionId: string, now: number): Statement[] => [closeSession(device, sessionId, now)];
+export const writeGone = (device: string, sessionId: string, now: number): Statement[] => [
+  closeSession(device, sessionId, now),
+];

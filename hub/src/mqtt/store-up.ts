@@ -1,7 +1,7 @@
 // Turns what one uplink message brought into the statements of a write transaction. Never runs them.
-import { type Refusal, type Result, accept, refuse } from '@drover/core/reasons';
-import { readEntry } from '@drover/wire/read';
+import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
 import type { Entry, EntryBody, LabelsEntry, WindowEntry } from '@drover/wire/messages';
+import { readEntry } from '@drover/wire/read';
 import { answerCmd } from '../db/cmds.ts';
 import { insertReportEvent, storeDeviceClaim } from '../db/rollouts.ts';
 import type { Statement } from '../db/store.ts';
@@ -138,12 +138,29 @@ function writeEntry(w: Writing, at: number, body: EntryBody): void {
 }
 
 /** `isNew`: the hub has no row for this outbox yet. */
-export function writeUp(device: string, outboxId: string, isNew: boolean, plan: UpPlan, receivedAt: number): UpStatements {
-  const w: Writing = { device, receivedAt, statements: [], doubts: [], windows: 0, predictions: 0, hasDeployments: false };
+export function writeUp(
+  device: string,
+  outboxId: string,
+  isNew: boolean,
+  plan: UpPlan,
+  receivedAt: number,
+): UpStatements {
+  const w: Writing = {
+    device,
+    receivedAt,
+    statements: [],
+    doubts: [],
+    windows: 0,
+    predictions: 0,
+    hasDeployments: false,
+  };
   const { fromSeq, toSeq, lost, taken, refused } = plan;
   const counts = { entries: taken.length, lost, refused: refused.length, updatedAt: receivedAt };
   if (isNew) {
-    w.statements.push(insertOutbox({ device, outboxId, lastSeq: toSeq, ...counts }), trimOutboxes(device, KEPT_OUTBOXES));
+    w.statements.push(
+      insertOutbox({ device, outboxId, lastSeq: toSeq, ...counts }),
+      trimOutboxes(device, KEPT_OUTBOXES),
+    );
   } else if (toSeq > fromSeq) w.statements.push(advanceOutbox({ device, outboxId, fromSeq, toSeq, ...counts }));
   for (const { entry } of taken) writeEntry(w, entry.at, entry.body);
   for (const { seq, code, detail, body } of refused) {
@@ -160,8 +177,14 @@ export function checkDoubt(doubt: Doubt, stored: WindowRow | WindowLabelsRow | u
   if (!stored || stored.revision !== row.revision) return accept(undefined);
   const isSame =
     doubt.kind === 'window'
-      ? 'stats' in stored && stored.rows === doubt.row.rows && stored.errors === doubt.row.errors && sameBytes(stored.stats, doubt.row.stats)
+      ? 'stats' in stored &&
+        stored.rows === doubt.row.rows &&
+        stored.errors === doubt.row.errors &&
+        sameBytes(stored.stats, doubt.row.stats)
       : 'counts' in stored && stored.labelled === doubt.row.labelled && sameBytes(stored.counts, doubt.row.counts);
   if (isSame) return accept(undefined);
-  return refuse('window_conflict', `${doubt.kind} ${row.number} of slot "${row.slot}", boot ${row.bootId}, revision ${row.revision}.`);
+  return refuse(
+    'window_conflict',
+    `${doubt.kind} ${row.number} of slot "${row.slot}", boot ${row.bootId}, revision ${row.revision}.`,
+  );
 }
