@@ -56,7 +56,7 @@ export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
 
   // No Idempotency-Key here: the answer holds a secret that the hub must not keep.
   api.post(
-    '/api/v1/devices/join',
+    '/api/v1/devices',
     {
       schema: {
         tags,

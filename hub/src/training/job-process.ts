@@ -1,7 +1,6 @@
 // Runs one trainer as a child process within time and memory limits, and ends it kindly, then by force. Knows no database.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { jobMain } from '@drover/learn/job';
 
@@ -54,6 +53,28 @@ export function isTrainerOf(pid: number, dir: string): boolean {
   }
 }
 
+/** Longer lines are cut: a trainer that never ends its line must not fill the memory. */
+const LINE_CHARS = 16 * 1024;
+
+/** Cuts a stream of text into lines. */
+export function splitLines(onLine: (line: string) => void): { take(part: string): void; end(): void } {
+  let rest = '';
+  return {
+    take(part) {
+      const lines = part.split('\n');
+      for (const [at, line] of lines.entries()) {
+        rest += line.slice(0, Math.max(0, LINE_CHARS - rest.length));
+        if (at === lines.length - 1) return;
+        onLine(rest);
+        rest = '';
+      }
+    },
+    end() {
+      if (rest !== '') onLine(rest);
+    },
+  };
+}
+
 function start(dir: string, limits: JobLimits, main: string): ChildProcess {
   return spawn(process.execPath, [`--max-old-space-size=${limits.memoryMb}`, main], {
     cwd: dir,
@@ -86,7 +107,8 @@ export function runTrainer(
   child.stderr?.setEncoding('utf8').on('data', (part: string) => {
     stderr = (stderr + part).slice(-STDERR_CHARS);
   });
-  if (child.stdout) createInterface({ input: child.stdout }).on('line', onLine);
+  const hear = splitLines(onLine);
+  child.stdout?.setEncoding('utf8').on('data', hear.take).once('end', hear.end);
   const end = new Promise<JobEnd>((resolve) => {
     const settle = (ended: JobEnd): void => {
       clearTimeout(wall);

@@ -273,7 +273,7 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
         const done = await commitWithAudit(store, [updateRun(id, 'queued', change)], entry);
         if (done.ok) return accept({ ...run, ...change });
       }
-      if (work?.id !== id) return refuse('run_not_active', `Run ${id} is ${run.state}.`);
+      if (run.endedAt !== null || work?.id !== id) return refuse('run_not_active', `Run ${id} is ${run.state}.`);
       await commitWithAudit(store, [], entry);
       if (work?.id === id) {
         work.isCancelled = true;
