@@ -60,9 +60,11 @@ export function startLoop({ holdings, executors, clock, isConnected, report, log
   function dropSuperseded(): void {
     const wished = holdings.desired.held()?.document.slots;
     for (const [slot, { step, abort }] of running) {
-      if (step.kind !== 'download') continue;
       const wish = wished?.[slot];
-      if (wish && wish.deploymentId !== step.deployment.deploymentId) abort.abort();
+      if (!wish) continue;
+      if (step.kind === 'download' && wish.deploymentId !== step.deployment.deploymentId) abort.abort();
+      // A load only waits while it repairs a damaged model: another wish ends that.
+      if (step.kind === 'load' && wish.manifest !== step.manifest) abort.abort();
     }
   }
 

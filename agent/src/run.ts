@@ -1,16 +1,14 @@
 // Builds one running agent from its parts and takes it down again. The only place where the parts meet; decides nothing.
 import { randomBytes } from 'node:crypto';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { makeId } from '@drover/core/ids';
 import { accept, type Result } from '@drover/core/reasons';
 import type { InferenceRuntime } from '@drover/infer/runtime';
-import type { Cmd, State } from '@drover/wire/messages';
 import type { Logger } from 'pino';
 import { type AgentLoop, startLoop } from './agent.ts';
 import { makeClock } from './clock.ts';
+import { makeCommandRunner } from './commands.ts';
 import type { RunConfig } from './config.ts';
-import { lockDataDir } from './exclusive.ts';
 import { makeHealthReader, readCapabilities } from './health.ts';
 import { readIdentity } from './identity.ts';
 import { takeDesired } from './intake.ts';
@@ -20,6 +18,7 @@ import { makeUplink } from './link/uplink.ts';
 import { openLabelBook } from './observe/labels.ts';
 import { PredictionRing } from './observe/predictions.ts';
 import { DEFAULT_WINDOWS, openWindowBook } from './observe/windows.ts';
+import { makeReporter } from './report.ts';
 import { makeReadings } from './sense/readings.ts';
 import { startSource } from './sense/source.ts';
 import { type LocalServer, startServer } from './serve/http.ts';
@@ -31,6 +30,7 @@ import { openBlobStore } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
 import { openDesiredStore } from './store/desired.ts';
 import { removeFile, replaceFile } from './store/durable-file.ts';
+import { lockDataDir } from './store/exclusive.ts';
 import { openJournal } from './store/journal.ts';
 import { openLabelStore } from './store/label-store.ts';
 import { openOutbox } from './store/outbox.ts';
@@ -45,20 +45,11 @@ export interface RunningAgent {
 }
 
 const LABEL_FLUSH_MS = 2000;
-const STATE_DELAY_MS = 50;
-/** Progress of a download is reported this often; each report renews the hub's deadline. */
-const PROGRESS_MS = 5000;
-const HEARTBEAT_MS = 60_000;
 const WINDOW_TICK_MS = 60_000;
+/** After a connect, the desired document comes first; without one a download goes on after this time. */
+const ENTITLED_MS = 2000;
 /** A connected agent that ends waits this long for the hub to take the last windows; the outbox keeps them otherwise. */
 const DRAIN_MS = 1500;
-
-/** The version of the package that answers, read without loading it. */
-function readRuntimeVersion(name: 'native' | 'wasm'): string {
-  const read = createRequire(import.meta.url);
-  const manifest: unknown = read(name === 'native' ? 'onnxruntime-node/package.json' : 'onnxruntime-web/package.json');
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '';
-}
 
 const clientHost = (host: string): string => {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
@@ -102,57 +93,39 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     onFirstRefusal: ({ code, detail }) => log.warn({ code, detail }, 'a reading was refused; more of the same are only counted'),
   }); // biome-ignore format: one record
 
-  let runtimeName: 'native' | 'wasm' | '' = '';
+  let ort: InferenceRuntime | undefined;
   let runtime: Promise<Result<InferenceRuntime>> | undefined;
   const openRuntimeOnce = (): Promise<Result<InferenceRuntime>> => {
     // Loaded with the first model: an agent without one stays small.
     runtime ??= import('@drover/infer/open').then(async ({ openRuntime }) => {
       const found = await openRuntime(config.runtime);
-      if (found.ok) runtimeName = found.value.name;
+      if (found.ok) ort = found.value;
       return found;
     });
     return runtime;
   };
 
   const readHealth = makeHealthReader(blobs, outbox, clock.mono);
-  let revision = 0;
-  let refusedDesired: State['desiredRefusal'];
-  let stateTimer: NodeJS.Timeout | undefined;
-  let progressTimer: NodeJS.Timeout | undefined;
   let link: Link | undefined;
   let loop: AgentLoop | undefined;
   const isConnected = (): boolean => link?.isConnected() ?? false;
-
-  function sendState(): void {
-    clearTimeout(stateTimer);
-    stateTimer = undefined;
-    if (!isConnected()) return;
-    revision += 1;
-    link?.sendState({
-      bootId,
-      revision,
-      generation: desired.held()?.generation ?? 0,
-      slots: reportSlots(holdings),
-      health: readHealth(),
-      ...(refusedDesired && { desiredRefusal: refusedDesired }),
-    });
-  }
-  /** Changes that come together travel together. */
-  const report = (): void => {
-    stateTimer ??= setTimeout(sendState, STATE_DELAY_MS);
-  };
+  const generation = (): number => desired.held()?.generation ?? 0;
+  const slotReports = () => reportSlots(holdings);
+  const reporter = makeReporter({
+    bootId,
+    isConnected,
+    generation,
+    slots: slotReports,
+    health: readHealth,
+    sendState: (state) => link?.sendState(state),
+  });
 
   const fetcher = makeFetcher({
     blobs,
     mono: clock.mono,
     isConnected,
     ask: (req) => link?.send('req', req),
-    onProgress: () => {
-      progressTimer ??= setTimeout(() => {
-        progressTimer = undefined;
-        sendState();
-      }, PROGRESS_MS);
-    },
+    onProgress: reporter.progressed,
   });
 
   const executors = makeExecutors({
@@ -162,7 +135,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     admit: (slot, model) => {
       const stream = windows.open(slot, 'active', model.digest, model.reference);
       if (model.predictor) labels.register(model.digest, model.predictor.layout.answer, model.reference?.prefix);
-      return serveModel(model, stream, { bootId, ring, mono: clock.mono, closeStream: windows.drop });
+      return serveModel(model, stream, { bootId, ring, mono: clock.mono });
     },
     allowedSlots: config.slots && new Set(config.slots),
     log: (level, message, detail) => log[level](detail, message),
@@ -185,41 +158,14 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   });
   outbox.onAppend = uplink.wake;
 
-  function answerCmd(cmd: Cmd, code: string | undefined, detail: string | undefined): void {
-    outbox.append({
-      subject: '',
-      at: clock.now(),
-      body: {
-        kind: 'cmdResult',
-        cmdId: cmd.id,
-        ok: code === undefined,
-        ...(code && { code }),
-        ...(detail && { detail }),
-      },
-    });
-  }
-
-  function onCmd(cmd: Cmd): void {
-    const { body } = cmd;
-    switch (body.kind) {
-      case 'chunkRefused':
-        fetcher.onRefused(body.digest, body.code, body.detail);
-        return;
-      case 'requestState':
-        sendState();
-        answerCmd(cmd, undefined, undefined);
-        return;
-      case 'pushLabels': {
-        if (cmd.expiresAt <= clock.now()) return answerCmd(cmd, 'cmd_expired', undefined);
-        let joined = 0;
-        for (const { predictionId, truth } of body.labels) if (!labels.join(predictionId, truth)) joined += 1;
-        answerCmd(cmd, undefined, `${joined} of ${body.labels.length} labels joined.`);
-        return;
-      }
-      default:
-        body satisfies never;
-    }
-  }
+  const onCmd = makeCommandRunner({ clock, outbox, labels, fetcher, reporter });
+  let entitled: NodeJS.Timeout | undefined;
+  /** The hub knows by now what this device may fetch. */
+  const goOnFetching = (): void => {
+    clearTimeout(entitled);
+    entitled = undefined;
+    fetcher.onConnected();
+  };
 
   const badMessages: Record<string, number> = {};
   link = makeLink({
@@ -236,35 +182,38 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         return {
           outboxId, bootId, sessionId, oldestSeq, nextSeq,
           agentVersion: AGENT_VERSION,
-          capabilities: readCapabilities(runtimeName, runtimeName === '' ? '' : readRuntimeVersion(runtimeName)),
-          generation: desired.held()?.generation ?? 0,
-          slots: reportSlots(holdings),
+          capabilities: readCapabilities(ort?.name ?? '', ort?.version ?? ''),
+          generation: generation(),
+          slots: slotReports(),
         }; // biome-ignore format: one record
       },
       onConnected: () => {
         log.info({ url: identity.mqttUrl }, 'connected to the hub');
         uplink.start();
-        fetcher.onConnected();
-        sendState();
+        entitled = setTimeout(goOnFetching, ENTITLED_MS);
+        reporter.send();
         loop?.wake();
       },
       onDisconnected: () => {
         log.warn('the connection to the hub ended; readings and statistics are kept');
+        clearTimeout(entitled);
+        entitled = undefined;
         uplink.stop();
       },
       onDesired: (arrived) => {
         const taken = takeDesired(arrived, { device: identity.device, trust, store: desired, clock });
-        if (taken === 'repeat') return report();
+        if (entitled !== undefined) goOnFetching();
+        if (taken === 'repeat') return reporter.changed();
         if (taken !== 'taken') {
           log.error({ code: taken.code, detail: taken.detail }, 'a desired document was refused');
-          refusedDesired = { code: taken.code, detail: taken.detail.slice(0, 1000) };
-          return sendState();
+          reporter.setRefusal({ code: taken.code, detail: taken.detail.slice(0, 1000) });
+          return reporter.send();
         }
-        refusedDesired = undefined;
+        reporter.setRefusal(undefined);
         const held = desired.held();
         log.info({ generation: held?.generation }, 'a new desired document is held');
         if (held) windows.setPolicy(held.document.policy);
-        report();
+        reporter.changed();
         loop?.wake();
       },
       onAck: uplink.onAck,
@@ -276,6 +225,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         if (badMessages[code] === 1)
           log.warn({ code, detail }, 'a message cannot be used; more of the same are only counted');
       },
+      onFault: (error) => log.error({ error: String(error) }, 'a message could not be dealt with; the hub sends it again'),
       onTrouble: (message) => log.warn({ url: identity.mqttUrl }, `connection: ${message}`),
     },
   });
@@ -285,11 +235,11 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     hub: {
       url: identity.mqttUrl,
       connected: isConnected(),
-      generation: desired.held()?.generation ?? 0,
-      desiredRefusal: refusedDesired ?? null,
+      generation: generation(),
+      desiredRefusal: reporter.refusal() ?? null,
     },
-    agent: { version: AGENT_VERSION, bootId, runtime: runtimeName, pid: process.pid },
-    slots: reportSlots(holdings).map((slot) => {
+    agent: { version: AGENT_VERSION, bootId, runtime: ort?.name ?? null, pid: process.pid },
+    slots: slotReports().map((slot) => {
       const model = served.get(slot.slot);
       const { manifest } = model ?? {};
       return {
@@ -334,7 +284,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     executors,
     clock,
     isConnected,
-    report,
+    report: reporter.changed,
     log: (level, message, detail) => log[level](detail, message),
   });
   link.start();
@@ -346,7 +296,6 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   };
   tickWindows();
   const labelTimer = setInterval(labels.flush, LABEL_FLUSH_MS);
-  const heartbeat = setInterval(sendState, HEARTBEAT_MS);
 
   const sensing = new AbortController();
   if (config.source) {
@@ -367,8 +316,9 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   async function stop(): Promise<void> {
     sensing.abort();
     readings.stop();
-    for (const timer of [windowTimer, stateTimer, progressTimer]) clearTimeout(timer);
-    for (const timer of [labelTimer, heartbeat]) clearInterval(timer);
+    reporter.stop();
+    for (const timer of [windowTimer, entitled]) clearTimeout(timer);
+    clearInterval(labelTimer);
     await loop?.stop();
     for (const server of servers.splice(0)) await server.close();
     for (const [slot] of served.list()) served.remove(slot, 'shutdown');

@@ -12,13 +12,16 @@ import type { SlotStore } from './store/slots.ts';
 export const MAX_TRIES = 8;
 export const MAX_CRASHES = 3;
 
+/** Runs that fail one after another, after which a model does not count as serving. */
+const FAILING_RUNS = 10;
+
 export interface Holdings {
   readonly slots: SlotStore;
   readonly journal: Journal;
   readonly desired: DesiredStore;
   readonly blobs: BlobStore;
   readonly served: ServedSlots;
-  /** slot → manifest digest that could not be loaded, or failed while it served. */
+  /** slot → manifest digest that could not be loaded in this process. */
   readonly loadFailed: ReadonlyMap<string, string>;
 }
 
@@ -39,8 +42,10 @@ const slotNames = ({ slots, journal }: Holdings): string[] => [
 function snapshotSlot(slot: string, holdings: Holdings): SlotSnapshot {
   const pointer = holdings.slots.read(slot);
   const deployment = holdings.journal.read(slot);
-  const loadFailed = holdings.loadFailed.get(slot);
-  const answering = holdings.served.get(slot)?.digest;
+  const model = holdings.served.get(slot);
+  const answering = model?.digest;
+  const isFailing = model !== undefined && model.failures() >= FAILING_RUNS;
+  const loadFailed = isFailing ? answering : holdings.loadFailed.get(slot);
   // A model that keeps failing still answers until the one before is back, but it does not count as serving.
   const serving = answering === loadFailed ? undefined : answering;
   return {

@@ -31,6 +31,9 @@ const RETRY: BackoffPolicy = { baseMs: 1000, capMs: 120_000 };
 /** A full disk is not asked again quickly: something must change first. */
 const DISK_RETRY_MS = 30_000;
 
+const isDamaged = (code: ReasonCode): boolean =>
+  code === 'artifact_digest_mismatch' || code === 'artifact_size_mismatch';
+
 export function makeExecutors(deps: StepDeps): Executors {
   const { journal, slots, served, blobs, desired, clock, loadFailed, log } = deps;
 
@@ -90,6 +93,19 @@ export function makeExecutors(deps: StepDeps): Executors {
     loadFailed.delete(slot);
   }
 
+  /** Brings blobs again that were whole once and are damaged on the disk now. */
+  async function repair(digest: string, signal: AbortSignal): Promise<boolean> {
+    const manifest = manifestOf(digest);
+    if (!manifest.ok) return false;
+    for (const ref of blobsOf(manifest.value)) {
+      if (blobs.read(ref).ok) continue;
+      blobs.remove(ref.sha256);
+      const fetched = await deps.fetcher.fetch(ref, signal);
+      if (!fetched.ok) return false;
+    }
+    return true;
+  }
+
   /** What nothing names any more goes: manifests, then the blobs that only they named. */
   function sweep(): void {
     const used = manifestsInUse({ ...deps });
@@ -105,15 +121,26 @@ export function makeExecutors(deps: StepDeps): Executors {
   }
 
   return {
-    async load({ slot, manifest }) {
+    async load({ slot, manifest }, signal) {
       const model = await load(manifest);
       if (model.ok) {
         serve(slot, model.value);
-        log('info', 'model serves', { slot, model: model.value.manifest.model, version: model.value.manifest.version });
+        const { model: name, version } = model.value.manifest;
+        log('info', 'model serves', { slot, model: name, version });
         return;
       }
-      loadFailed.set(slot, manifest);
       log('error', 'model could not be loaded', { slot, code: model.code, detail: model.detail });
+      // Something has to answer: the model before does, and the report says that it is not the one that is wished.
+      const { previous } = slots.read(slot) ?? {};
+      const fallback = previous === undefined || served.get(slot) ? undefined : await load(previous);
+      if (fallback?.ok) served.put(slot, deps.admit(slot, fallback.value));
+      if (!isDamaged(model.code) || !(await repair(manifest, signal))) {
+        if (!signal.aborted) loadFailed.set(slot, manifest);
+        return;
+      }
+      const repaired = await load(manifest);
+      if (repaired.ok) serve(slot, repaired.value);
+      else loadFailed.set(slot, manifest);
     },
 
     async accept({ slot, deploymentId, manifest, generation }) {

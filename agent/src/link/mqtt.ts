@@ -31,6 +31,8 @@ export interface LinkHandlers {
   /** A message that cannot be used: counted and logged, never fatal. */
   readonly onBadMessage: (refusal: Refusal) => void;
   readonly onTrouble: (message: string) => void;
+  /** Handling a message threw. */
+  readonly onFault: (error: unknown) => void;
 }
 
 export interface LinkDeps {
@@ -136,7 +138,14 @@ export function makeLink({ url, device, secret, bootId, newId, clock, random, ha
         handlers.onConnected();
       });
     });
-    own.on('message', (topic, payload) => onMessage(topic, payload));
+    own.on('message', (topic, payload) => {
+      try {
+        onMessage(topic, payload);
+      } catch (error) {
+        // A disk that takes nothing: the hub sends again what was not taken, so the connection goes on.
+        handlers.onFault(error);
+      }
+    });
     own.on('error', (error) => handlers.onTrouble(error.message.slice(0, 200)));
     own.on('close', () => {
       if (own !== client) return;

@@ -76,7 +76,7 @@ export function openLabelBook({ clock, bootId, ring, outbox, store }: LabelDeps)
     for (const [oldId, old] of windows) {
       if (windows.size < IN_MEMORY) break;
       if (old.isDirty) send(old);
-      store.putWindow(old);
+      if (!store.putWindow(old)) break;
       windows.delete(oldId);
     }
     const stored = store.findWindow(id);

@@ -1,10 +1,12 @@
 // Starts the configured source of readings. Never parses and never predicts.
+
+import { refuse } from '@drover/core/reasons';
 import type { SourceConfig } from '../config.ts';
+import { listenToTopic } from '../link/sensor-topic.ts';
 import type { ServedSlots } from '../serve/slots.ts';
 import { replayCsv } from './csv.ts';
-import { readLines } from './lines.ts';
+import { LINE_CHARS, parseJsonReading, readLines } from './lines.ts';
 import type { Readings } from './readings.ts';
-import { readTopic } from './topic.ts';
 
 export interface SourceDeps {
   readonly slot: string;
@@ -22,6 +24,16 @@ export function startSource(source: SourceConfig, deps: SourceDeps): void {
   const take = (reading: Record<string, unknown>) => readings.take(slot, reading);
   const onBad = readings.refuse;
 
+  /** Each message is one JSON object. */
+  function takeMessage(payload: Buffer): void {
+    const reading =
+      payload.length > LINE_CHARS
+        ? refuse('reading_unreadable', `A message has ${payload.length} bytes.`)
+        : parseJsonReading(payload.toString('utf8'));
+    if (reading.ok) void take(reading.value);
+    else onBad(reading);
+  }
+
   async function run(): Promise<void> {
     switch (source.kind) {
       case 'csv': {
@@ -36,12 +48,11 @@ export function startSource(source: SourceConfig, deps: SourceDeps): void {
         log('info', 'standard input has ended; the agent keeps serving', {});
         return;
       case 'mqtt':
-        readTopic({
+        listenToTopic({
           url: source.url,
           topic: source.topic,
-          take,
-          onBad,
           signal,
+          onPayload: takeMessage,
           onTrouble: (message) => log('warn', `sensor broker: ${message}`, {}),
         });
         return;

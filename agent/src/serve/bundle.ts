@@ -62,21 +62,11 @@ export function layoutOf(manifest: Manifest): Layout | undefined {
   return { features: places, answer: { kind: 'classification', classes, label, probabilities } };
 }
 
-/** Places of the columns of the inputs `x` and `c` among the numeric and categorical features of a row. */
-function planColumns(manifest: Manifest): { numeric: number[]; categorical: number[] } {
-  const byIndex = (kind: 'numeric' | 'categorical'): number[] => {
-    const places = manifest.features.filter((f) => f.kind === kind).map((f, place) => ({ place, index: f.index }));
-    return places.toSorted((a, b) => a.index - b.index).map(({ place }) => place);
-  };
-  return { numeric: byIndex('numeric'), categorical: byIndex('categorical') };
-}
-
 const isNear = (given: number, wanted: number, tolerance: number, isRelative: boolean): boolean =>
   Math.abs(given - wanted) <= tolerance * (isRelative ? Math.max(1, Math.abs(wanted)) : 1);
 
 /** Runs the vectors of the bundle through the loaded model; the first answer that is not as promised refuses it. */
-async function runSelfTest(manifest: Manifest, predictor: Predictor, vectors: Vectors): Promise<Refusal | undefined> {
-  const columns = planColumns(manifest);
+async function runSelfTest(predictor: Predictor, vectors: Vectors): Promise<Refusal | undefined> {
   const isRelative = predictor.layout.answer.kind === 'regression';
   const x = new Float32Array(predictor.numericCount);
   for (const [row, expected] of vectors.expected.entries()) {
@@ -85,10 +75,8 @@ async function runSelfTest(manifest: Manifest, predictor: Predictor, vectors: Ve
     if (numbers.length !== x.length || texts.length !== predictor.categoricalCount) {
       return refuse('self_test_failed', `Vector ${row} has ${numbers.length} numbers and ${texts.length} texts.`);
     }
-    for (const [column, place] of columns.numeric.entries()) x[place] = numbers[column] ?? Number.NaN;
-    const c: string[] = Array.from({ length: texts.length }, () => '');
-    for (const [column, place] of columns.categorical.entries()) c[place] = texts[column] ?? '';
-    const answer = await predictor.predictRow(x, c);
+    for (const [place, number] of numbers.entries()) x[place] = number ?? Number.NaN;
+    const answer = await predictor.predictRow(x, texts);
     if (!answer.ok) return refuse('self_test_failed', `Vector ${row}: ${answer.detail}`);
     const given = isRelative ? [answer.value] : [...answer.probabilities];
     const isRight =
@@ -158,5 +146,5 @@ async function finishLoading(
   const bytes = blobs.read(manifest.blobs.vectors);
   const vectors = bytes.ok ? parseVectors(bytes.value) : bytes;
   if (!vectors.ok) return vectors;
-  return (await runSelfTest(manifest, predictor.value, vectors.value)) ?? predictor;
+  return (await runSelfTest(predictor.value, vectors.value)) ?? predictor;
 }

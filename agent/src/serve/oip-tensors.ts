@@ -97,7 +97,7 @@ function makeNumeric(dtype: Exclude<TensorType, 'string' | 'bool' | Big>, number
 
 /** A view would need alignment that a request body does not have: the bytes are copied once. */
 function viewNumeric(dtype: Exclude<TensorType, 'string'>, bytes: Uint8Array): TensorValue['data'] {
-  const copy = bytes.slice().buffer as ArrayBuffer;
+  const copy = new Uint8Array(bytes).buffer;
   switch (dtype) {
     case 'float32': return new Float32Array(copy);
     case 'float64': return new Float64Array(copy);

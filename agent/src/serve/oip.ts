@@ -79,6 +79,7 @@ export function readInferRequest(
 
 function readInputs({ manifest }: ServedModel, inputs: readonly unknown[], binary: Uint8Array): Result<Feeds> {
   const feeds: Record<string, TensorValue> = {};
+  const sizes = new Map<string, number>();
   let at = 0;
   for (const input of inputs) {
     if (!isObject(input) || typeof input['name'] !== 'string') return wrong('An input has no name.');
@@ -96,7 +97,7 @@ function readInputs({ manifest }: ServedModel, inputs: readonly unknown[], binar
     }
     const tensor = readTensor({ name, shape: input['shape'], datatype: input['datatype'], data: input['data'] }, bytes);
     if (!tensor.ok) return tensor;
-    const misfit = describeMisfit(spec, tensor.value);
+    const misfit = findMisfit(spec, tensor.value, sizes);
     if (misfit) return misfit;
     feeds[name] = tensor.value;
   }
@@ -105,16 +106,20 @@ function readInputs({ manifest }: ServedModel, inputs: readonly unknown[], binar
   return missing ? refuse('input_missing', `Input "${missing.name}".`) : accept(feeds);
 }
 
-function describeMisfit(spec: TensorSpec, { dtype, dims }: TensorValue): Refusal | undefined {
+/** @param sizes what each named dimension is in this request: "N" is the same number wherever it stands. */
+function findMisfit(spec: TensorSpec, { dtype, dims }: TensorValue, sizes: Map<string, number>): Refusal | undefined {
+  const { name, shape } = spec;
   if (dtype !== spec.dtype)
-    return refuse('input_type', `Input "${spec.name}" takes ${datatypeOf(spec.dtype)} and got ${datatypeOf(dtype)}.`);
-  const fits =
-    dims.length === spec.shape.length &&
-    dims.every((dim, i) => typeof spec.shape[i] === 'string' || spec.shape[i] === dim);
-  const shape = spec.shape.map((dim) => (typeof dim === 'number' ? dim : -1));
-  return fits
-    ? undefined
-    : refuse('input_shape', `Input "${spec.name}" takes [${shape.join(', ')}] and got [${dims.join(', ')}].`);
+    return refuse('input_type', `Input "${name}" takes ${datatypeOf(spec.dtype)} and got ${datatypeOf(dtype)}.`);
+  const fits = (dim: number, i: number): boolean => {
+    const wanted = shape[i];
+    if (typeof wanted !== 'string') return wanted === dim;
+    const known = sizes.get(wanted) ?? dim;
+    if (wanted !== '') sizes.set(wanted, known);
+    return known === dim;
+  };
+  if (dims.length === shape.length && dims.every(fits)) return undefined;
+  return refuse('input_shape', `Input "${name}" takes [${shape.join(', ')}] and got [${dims.join(', ')}].`);
 }
 
 function chooseOutputs({ manifest }: ServedModel, json: Json): Map<string, boolean> | Refusal {

@@ -38,7 +38,6 @@ export interface ServeDeps {
   readonly bootId: string;
   readonly ring: PredictionRing;
   readonly mono: () => number;
-  readonly closeStream: (stream: Stream, closedBy: 'version' | 'shutdown') => void;
 }
 
 /** Where the baseline's features stand in a row of the model; undefined when they are the same row. */
@@ -181,7 +180,10 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     predict: (named) => runRow((reader) => reader.readStrict(named), nameAnswer),
     sense: (named) =>
       runRow(
-        (reader) => void reader.readLenient(named),
+        (reader) => {
+          reader.readLenient(named);
+          return undefined;
+        },
         (_, number) => ({ ok: true as const, predictionId: `${bootId}-${number}` }),
       ),
     async infer(feeds) {
@@ -191,7 +193,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
       try {
         outputs = await model.session.run(feeds);
       } catch (error) {
-        failures += 1;
+        // Raw tensors are the caller's: what they break says nothing about the health of the model.
         stream.errors += 1;
         return refuse(
           'run_failed',
@@ -201,14 +203,13 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
         running -= 1;
         release();
       }
-      failures = 0;
       if (isRetired) return { ok: true, outputs };
       const first = countTensors(feeds, outputs, start);
       return first === undefined ? { ok: true, outputs } : { ok: true, outputs, firstId: `${bootId}-${first}` };
     },
     retire(closedBy) {
       isRetired = true;
-      deps.closeStream(stream, closedBy);
+      stream.end(closedBy);
       release();
     },
   };

@@ -69,6 +69,10 @@ const MIGRATIONS = [
   `,
 ];
 
+/** The disk is full or fails: the same statement may succeed later. */
+export const isDiskTrouble = (error: unknown): boolean =>
+  error instanceof Database.SqliteError && (error.code === 'SQLITE_FULL' || error.code.startsWith('SQLITE_IOERR'));
+
 /** Opens or creates `<data>/db/agent.db`. FULL: what is committed survives a power cut. */
 export function openDatabase(dataDir: string): Result<Db> {
   const folder = path.join(dataDir, 'db');

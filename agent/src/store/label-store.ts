@@ -3,7 +3,7 @@
 
 import { decodeLabelled, LabelledCounts } from '@drover/sketch/labelled';
 import type { WindowId } from '@drover/wire/messages';
-import type { Db } from './database.ts';
+import { type Db, isDiskTrouble } from './database.ts';
 
 export interface StoredWindow {
   readonly id: WindowId;
@@ -19,7 +19,8 @@ export interface StoredPrediction {
 }
 
 export interface LabelStore {
-  putWindow(window: StoredWindow): void;
+  /** False when the disk does not take it now. */
+  putWindow(window: StoredWindow): boolean;
   findWindow(id: WindowId): StoredWindow | undefined;
   save(windows: readonly StoredWindow[], unlabelled: Iterable<StoredPrediction>): void;
   /** Takes out what `save` left: after a crash nothing is there, so that no label can ever be joined twice. */
@@ -64,7 +65,15 @@ export function openLabelStore(db: Db): LabelStore {
   };
 
   return {
-    putWindow,
+    putWindow(window) {
+      try {
+        putWindow(window);
+        return true;
+      } catch (error) {
+        if (!isDiskTrouble(error)) throw error;
+        return false;
+      }
+    },
     findWindow(id) {
       const row = find.get(id.bootId, id.slot, id.role, id.manifest, id.number);
       const counts = row && decodeLabelled(row.counts);

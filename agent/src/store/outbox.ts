@@ -4,8 +4,7 @@ import { isId } from '@drover/core/ids';
 import { encodeEntry } from '@drover/wire/encode';
 import { ENTRY_BYTES } from '@drover/wire/limits';
 import type { Ack, Entry } from '@drover/wire/messages';
-import Database from 'better-sqlite3';
-import type { Db } from './database.ts';
+import { type Db, isDiskTrouble } from './database.ts';
 
 export interface OutboxLimits {
   readonly entries: number;
@@ -68,9 +67,6 @@ interface Row {
   gap_bytes: number | null;
   body: Buffer;
 }
-
-const isDiskTrouble = (error: unknown): boolean =>
-  error instanceof Database.SqliteError && (error.code === 'SQLITE_FULL' || error.code.startsWith('SQLITE_IOERR'));
 
 /** @param newId makes the id of a new outbox: 32 lower-case hex characters. */
 export function openOutbox(db: Db, newId: () => string, limits: OutboxLimits = OUTBOX_LIMITS): Outbox {
