@@ -21,7 +21,11 @@ describe('configuration', () => {
   });
 
   it('reads numbers, lists and yes or no from text, and takes the file as it is typed', () => {
-    const env = { DROVER_HUB_DEV: '1', DROVER_HUB_WINDOW_SECONDS: '7', DROVER_HUB_ALLOW_HOSTS: 'a.example, b.example:81' };
+    const env = {
+      DROVER_HUB_DEV: '1',
+      DROVER_HUB_WINDOW_SECONDS: '7',
+      DROVER_HUB_ALLOW_HOSTS: 'a.example, b.example:81',
+    };
     expect(resolve([], env)).toMatchObject({
       value: { config: { dev: true, windowSeconds: 7, allowHosts: ['a.example', 'b.example:81'] } },
     });
@@ -56,15 +60,20 @@ describe('configuration', () => {
 
   it('knows loopback when it sees it', () => {
     for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '[::1]']) expect(isLoopback(host)).toBe(true);
-    for (const host of ['0.0.0.0', '[::]', '127.0.0.1.evil.example', 'localhost.example']) expect(isLoopback(host)).toBe(false);
+    for (const host of ['0.0.0.0', '[::]', '127.0.0.1.evil.example', 'localhost.example'])
+      expect(isLoopback(host)).toBe(false);
     expect(splitAddress('[::1]:8080')).toEqual({ host: '[::1]', port: 8080 });
   });
 
   it('never throws, whatever the file holds', () => {
     fc.assert(
-      fc.property(fc.jsonValue(), fc.dictionary(fc.constantFrom(...Object.keys(SETTINGS)), fc.jsonValue()), (any, keyed) => {
-        for (const file of [any, keyed]) expect(typeof resolve(['--dev'], {}, file).ok).toBe('boolean');
-      }),
+      fc.property(
+        fc.jsonValue(),
+        fc.dictionary(fc.constantFrom(...Object.keys(SETTINGS)), fc.jsonValue()),
+        (any, keyed) => {
+          for (const file of [any, keyed]) expect(typeof resolve(['--dev'], {}, file).ok).toBe('boolean');
+        },
+      ),
     );
   });
 

@@ -48,7 +48,9 @@ export interface RunningHub {
 }
 
 export const readVersion = (): string => {
-  const { version } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(path.join(import.meta.dirname, '../package.json'), 'utf8')) as {
+    version: string;
+  };
   return version;
 };
 
@@ -66,18 +68,24 @@ function openTls(config: HubConfig): Result<Tls | undefined> {
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return accept(undefined);
   try {
     const { mode } = statSync(tlsKeyFile);
-    if ((mode & 0o077) !== 0) return refuse('key_invalid', `"${tlsKeyFile}" has mode ${(mode & 0o777).toString(8)}; make it 600.`);
+    if ((mode & 0o077) !== 0)
+      return refuse('key_invalid', `"${tlsKeyFile}" has mode ${(mode & 0o777).toString(8)}; make it 600.`);
     return accept({ cert: readFileSync(tlsCertFile), key: readFileSync(tlsKeyFile) });
   } catch (error) {
-    return refuse('config_invalid', `The TLS files cannot be read: ${error instanceof Error ? error.message : 'unknown'}.`);
+    return refuse(
+      'config_invalid',
+      `The TLS files cannot be read: ${error instanceof Error ? error.message : 'unknown'}.`,
+    );
   }
 }
 
 /** What a listener that cannot be opened means for a person. */
 function explainListen(error: unknown, flag: 'http' | 'mqtt', address: string): Refusal {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') return refuse('port_taken', `${address} is taken; choose another with --${flag} HOST:PORT.`);
-  if (code === 'EACCES') return refuse('config_invalid', `This user may not listen on ${address}; choose a port above 1023 with --${flag}.`);
+  if (code === 'EADDRINUSE')
+    return refuse('port_taken', `${address} is taken; choose another with --${flag} HOST:PORT.`);
+  if (code === 'EACCES')
+    return refuse('config_invalid', `This user may not listen on ${address}; choose a port above 1023 with --${flag}.`);
   return refuse('config_invalid', `--${flag} ${address}: ${message}.`);
 }
 
@@ -152,7 +160,12 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
     makeId: newId,
     log,
     version,
-    limits: { memoryMb: config.trainingMemoryMb, seconds: config.trainingSeconds, queued: QUEUED_RUNS, graceMs: JOB_GRACE_MS },
+    limits: {
+      memoryMb: config.trainingMemoryMb,
+      seconds: config.trainingSeconds,
+      queued: QUEUED_RUNS,
+      graceMs: JOB_GRACE_MS,
+    },
   });
   closers.push(() => runner.stop());
 
@@ -194,7 +207,9 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   let rules: AuthRules = { hosts: new Set(), tokenHash: hashToken(token), scheme };
   const shared = { store, now };
   const endSession = (device: string): void =>
-    void mqtt.disconnect(device).catch((error: unknown) => log.error({ err: error, device }, 'a session was not ended'));
+    void mqtt
+      .disconnect(device)
+      .catch((error: unknown) => log.error({ err: error, device }, 'a session was not ended'));
   const api = await buildServer({
     log,
     rules: () => rules,

@@ -35,7 +35,8 @@ export async function openKeys(folder: string): Promise<Result<HubKeys>> {
     signers.push(signer.value);
   }
   const [rootKey, release, director] = signers;
-  if (rootKey === undefined || release === undefined || director === undefined) throw new Error('three roles have three keys');
+  if (rootKey === undefined || release === undefined || director === undefined)
+    throw new Error('three roles have three keys');
   const root = await signRoot(1, { root: [rootKey], release: [release], director: [director] });
   const trusted = openTrustedSet(root);
   return trusted.ok ? accept({ release, director, root, trusted: trusted.value, created }) : trusted;

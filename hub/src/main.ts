@@ -1,6 +1,6 @@
 // The hub process: command line and configuration in, banner, signals and exit code out. Composes nothing (hub.ts does).
 import { existsSync, readFileSync } from 'node:fs';
-import { explain, type Refusal, type Result, accept, refuse } from '@drover/core/reasons';
+import { accept, explain, type Refusal, type Result, refuse } from '@drover/core/reasons';
 import { parse as parseYaml } from 'yaml';
 import { type CommandLine, describeSettings, parseCommandLine, type Resolved, resolveConfig } from './config.ts';
 import { type RunningHub, readVersion, startHub } from './hub.ts';
@@ -11,7 +11,11 @@ const EXIT = { failed: 1, usage: 2, portTaken: 3 } as const;
 const STOP_MS = 20_000;
 
 const exitOf = ({ code }: Refusal): number =>
-  code === 'port_taken' ? EXIT.portTaken : ['config_invalid', 'dev_not_loopback', 'tls_required'].includes(code) ? EXIT.usage : EXIT.failed;
+  code === 'port_taken'
+    ? EXIT.portTaken
+    : ['config_invalid', 'dev_not_loopback', 'tls_required'].includes(code)
+      ? EXIT.usage
+      : EXIT.failed;
 
 function fail(refusal: Refusal): never {
   process.stderr.write(`${refusal.code}: ${explain(refusal)}\n`);
@@ -24,7 +28,10 @@ function readConfigFile(file: string | undefined): Result<unknown> {
   try {
     return accept(parseYaml(readFileSync(file, 'utf8'), { maxAliasCount: 0 }));
   } catch (error) {
-    return refuse('config_invalid', `"${file}" is not YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}`);
+    return refuse(
+      'config_invalid',
+      `"${file}" is not YAML: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}`,
+    );
   }
 }
 
@@ -48,9 +55,7 @@ Exit codes: 0 stopped, 1 failure, 2 wrong use, 3 port taken.
 
 function describeStart(hub: RunningHub, { config }: Resolved): string {
   const made = hub.created.map((file) => `  made     ${file} (0600)`);
-  const mode = config.dev
-    ? '  mode     development: plain text, loopback only'
-    : '  mode     TLS on both listeners';
+  const mode = config.dev ? '  mode     development: plain text, loopback only' : '  mode     TLS on both listeners';
   return [
     `Drover hub ${readVersion()} is ready.`,
     `  API      ${hub.httpUrl}/api/v1 (description: /api/v1/openapi.json)`,

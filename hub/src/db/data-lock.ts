@@ -18,7 +18,8 @@ export function lockData(file: string): Result<DataLock> {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
-    if (error instanceof SqliteError && error.code.startsWith('SQLITE_BUSY')) return refuse('data_locked', `"${file}" is held.`);
+    if (error instanceof SqliteError && error.code.startsWith('SQLITE_BUSY'))
+      return refuse('data_locked', `"${file}" is held.`);
     throw error;
   }
   return accept({ release: () => db.close() });

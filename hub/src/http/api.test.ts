@@ -12,19 +12,27 @@ const problem = (status: number, code: string) => ({ status, json: { status, cod
 
 describe('the door', () => {
   it('answers health without a token, and everything else with one', async () => {
-    expect(await hub.ask('GET', '/health/live', undefined, { authorization: undefined })).toMatchObject({ status: 200 });
+    expect(await hub.ask('GET', '/health/live', undefined, { authorization: undefined })).toMatchObject({
+      status: 200,
+    });
     expect(await hub.ask('GET', '/health/ready', undefined, { authorization: undefined })).toMatchObject({
       status: 200,
       json: { status: 'ok', checks: { database: 'ok', disk: 'ok' } },
     });
     for (const route of ['/api/v1/status', '/api/v1/openapi.json', '/metrics', '/api/v1/devices', '/nowhere']) {
-      expect(await hub.ask('GET', route, undefined, { authorization: undefined })).toMatchObject(problem(401, 'unauthorized'));
-      expect(await hub.ask('GET', route, undefined, { authorization: 'Bearer wrong' })).toMatchObject(problem(401, 'unauthorized'));
+      expect(await hub.ask('GET', route, undefined, { authorization: undefined })).toMatchObject(
+        problem(401, 'unauthorized'),
+      );
+      expect(await hub.ask('GET', route, undefined, { authorization: 'Bearer wrong' })).toMatchObject(
+        problem(401, 'unauthorized'),
+      );
     }
   });
 
   it('refuses foreign hosts and pages', async () => {
-    expect(await hub.ask('GET', '/health/live', undefined, { host: 'evil.example' })).toMatchObject(problem(421, 'host_refused'));
+    expect(await hub.ask('GET', '/health/live', undefined, { host: 'evil.example' })).toMatchObject(
+      problem(421, 'host_refused'),
+    );
     expect(await hub.ask('GET', '/api/v1/status', undefined, { origin: 'https://evil.example' })).toMatchObject(
       problem(403, 'origin_refused'),
     );
@@ -58,7 +66,9 @@ describe('the door', () => {
     const join = (body: Buffer, headers = json) => hub.ask('POST', '/api/v1/devices', body, headers);
     expect(await join(Buffer.from('{'))).toMatchObject(problem(400, 'request_invalid'));
     expect(await join(Buffer.from('{"__proto__":{"a":1}}'))).toMatchObject(problem(400, 'request_invalid'));
-    expect(await join(Buffer.from('<a/>'), { 'content-type': 'application/xml' })).toMatchObject(problem(415, 'body_type'));
+    expect(await join(Buffer.from('<a/>'), { 'content-type': 'application/xml' })).toMatchObject(
+      problem(415, 'body_type'),
+    );
     expect(await join(Buffer.alloc(5 * 1024 * 1024, 0x20))).toMatchObject(problem(413, 'body_too_large'));
   });
 
@@ -73,10 +83,15 @@ describe('the door', () => {
 
   it('describes itself by the schemas that validate', async () => {
     const { json } = await hub.ask('GET', '/api/v1/openapi.json');
-    const { openapi, paths } = json as { openapi: string; paths: Record<string, Record<string, { requestBody?: unknown }>> };
+    const { openapi, paths } = json as {
+      openapi: string;
+      paths: Record<string, Record<string, { requestBody?: unknown }>>;
+    };
     expect(openapi).toBe('3.1.0');
     expect(paths['/api/v1/devices']?.['post']?.requestBody).toBeDefined();
-    expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/api/v1/models/{model}/versions', '/api/v1/runs', '/api/v1/blobs']));
+    expect(Object.keys(paths)).toEqual(
+      expect.arrayContaining(['/api/v1/models/{model}/versions', '/api/v1/runs', '/api/v1/blobs']),
+    );
   });
 
   it('gives metrics that name no device', async () => {
@@ -105,12 +120,15 @@ describe('devices', () => {
   });
 
   it('get an id of their own when none is given', async () => {
-    const ids = await Promise.all([1, 2, 3].map(async () => (await hub.ask('POST', '/api/v1/devices', {})).json as { device: string }));
+    const ids = await Promise.all(
+      [1, 2, 3].map(async () => (await hub.ask('POST', '/api/v1/devices', {})).json as { device: string }),
+    );
     expect(new Set(ids.map(({ device }) => device)).size).toBe(3);
   });
 
   it('are listed in pages and by label query', async () => {
-    for (let i = 0; i < 5; i++) await hub.ask('POST', '/api/v1/devices', { id: `page-${i}`, labels: { line: i < 3 ? 'a' : 'b' } });
+    for (let i = 0; i < 5; i++)
+      await hub.ask('POST', '/api/v1/devices', { id: `page-${i}`, labels: { line: i < 3 ? 'a' : 'b' } });
     const seen: string[] = [];
     let cursor = '';
     do {
@@ -124,7 +142,9 @@ describe('devices', () => {
 
   it('are relabelled and removed', async () => {
     await hub.ask('POST', '/api/v1/devices', { id: 'gone' });
-    expect(await hub.ask('PUT', '/api/v1/devices/gone/labels', { a: 'b' })).toMatchObject({ json: { labels: { a: 'b' } } });
+    expect(await hub.ask('PUT', '/api/v1/devices/gone/labels', { a: 'b' })).toMatchObject({
+      json: { labels: { a: 'b' } },
+    });
     expect(await hub.ask('DELETE', '/api/v1/devices/gone')).toMatchObject({ status: 204, text: '' });
     expect(await hub.ask('GET', '/api/v1/devices/gone')).toMatchObject(problem(404, 'device_unknown'));
     expect(await hub.ask('DELETE', '/api/v1/devices/gone')).toMatchObject(problem(404, 'device_unknown'));
@@ -155,7 +175,11 @@ describe('uploads', () => {
     const data = await hub.ask('POST', '/api/v1/datasets?name=pumps', Buffer.from('a,b\n1,2\n'), csv);
     expect(data).toMatchObject({ status: 201, json: { name: 'pumps', size: 8 } });
     expect(await hub.ask('GET', '/api/v1/datasets')).toMatchObject({ json: { items: [{ name: 'pumps' }] } });
-    expect(await hub.ask('POST', '/api/v1/datasets', Buffer.from('a'), csv)).toMatchObject(problem(400, 'request_invalid'));
-    expect(await hub.ask('POST', '/api/v1/datasets?name=x', Buffer.alloc(0), csv)).toMatchObject({ json: { code: 'data_empty' } });
+    expect(await hub.ask('POST', '/api/v1/datasets', Buffer.from('a'), csv)).toMatchObject(
+      problem(400, 'request_invalid'),
+    );
+    expect(await hub.ask('POST', '/api/v1/datasets?name=x', Buffer.alloc(0), csv)).toMatchObject({
+      json: { code: 'data_empty' },
+    });
   });
 });

@@ -3,14 +3,26 @@ import { describe, expect, it } from 'vitest';
 import { checkRequest, hashToken, listHosts } from './auth.ts';
 
 const token = 'a'.repeat(43);
-const hosts = listHosts({ host: '127.0.0.1', port: 8080, isLoopback: true }, ['hub.example', 'proxy.example:443'], 'http');
+const hosts = listHosts(
+  { host: '127.0.0.1', port: 8080, isLoopback: true },
+  ['hub.example', 'proxy.example:443'],
+  'http',
+);
 const rules = { hosts, tokenHash: hashToken(token), scheme: 'http' as const };
 const good = { host: '127.0.0.1:8080', origin: undefined, authorization: `Bearer ${token}`, isOpen: false };
 
 describe('who may ask', () => {
   it('lets the token in, and nobody else', () => {
     expect(checkRequest(good, rules)).toMatchObject({ ok: true });
-    for (const authorization of [undefined, '', 'Bearer', `Bearer ${token}x`, `Basic ${token}`, token, `Bearer  ${token}`]) {
+    for (const authorization of [
+      undefined,
+      '',
+      'Bearer',
+      `Bearer ${token}x`,
+      `Basic ${token}`,
+      token,
+      `Bearer  ${token}`,
+    ]) {
       expect(checkRequest({ ...good, authorization }, rules)).toMatchObject({ code: 'unauthorized' });
     }
   });

@@ -19,7 +19,9 @@ export function addLabelRoutes(api: Api, deps: PushDeps & { readonly now: () => 
     },
     async (request, reply) => {
       const pushed = await pushLabels(deps, request.body);
-      return pushed.ok ? reply.status(202).send({ ...pushed.value, commands: [...pushed.value.commands] }) : sendRefusal(reply, pushed);
+      return pushed.ok
+        ? reply.status(202).send({ ...pushed.value, commands: [...pushed.value.commands] })
+        : sendRefusal(reply, pushed);
     },
   );
 }

@@ -29,7 +29,8 @@ interface Prepared {
 }
 
 const problem = (status: number, code: string) => ({ status, json: { status, code } });
-const put = async (bytes: Uint8Array): Promise<string> => ((await hub.ask('POST', '/api/v1/blobs', bytes)).json as { sha256: string }).sha256;
+const put = async (bytes: Uint8Array): Promise<string> =>
+  ((await hub.ask('POST', '/api/v1/blobs', bytes)).json as { sha256: string }).sha256;
 const prepare = async (name: string, bytes: Uint8Array, more: object = {}) =>
   hub.ask('POST', `/api/v1/models/${name}/prepare`, { model: await put(bytes), ...more });
 
@@ -43,7 +44,8 @@ async function register(name: string, bytes: Uint8Array) {
   const { payload } = (await prepare(name, bytes)).json as Prepared;
   return publish(name, Buffer.from(payload, 'base64'));
 }
-const documentOf = (prepared: unknown): Manifest => JSON.parse(Buffer.from((prepared as Prepared).payload, 'base64').toString('utf8')) as Manifest;
+const documentOf = (prepared: unknown): Manifest =>
+  JSON.parse(Buffer.from((prepared as Prepared).payload, 'base64').toString('utf8')) as Manifest;
 
 describe('preparing', () => {
   it('says what is in a regression and warns of what it has to make up', async () => {
@@ -64,8 +66,12 @@ describe('preparing', () => {
       features: [{ name: 'a' }, { name: 'b' }],
       task: { kind: 'classification', classes: ['p', 'q', 'r'], label: 'label', probabilities: 'probabilities' },
     });
-    expect(await prepare('soft', buildSoftmaxModel(), { featureNames: ['a'] })).toMatchObject(problem(422, 'manifest_invalid'));
-    expect(await prepare('soft', buildSoftmaxModel(), { classes: ['a'] })).toMatchObject(problem(422, 'manifest_invalid'));
+    expect(await prepare('soft', buildSoftmaxModel(), { featureNames: ['a'] })).toMatchObject(
+      problem(422, 'manifest_invalid'),
+    );
+    expect(await prepare('soft', buildSoftmaxModel(), { classes: ['a'] })).toMatchObject(
+      problem(422, 'manifest_invalid'),
+    );
   });
 
   it('reads the schema that a file carries', async () => {
@@ -77,7 +83,10 @@ describe('preparing', () => {
       classes: ['ok', 'worn', 'broken'],
     };
     const file = buildSoftmaxModel({ 'drover.schema': JSON.stringify(schema) });
-    expect(documentOf((await prepare('soft', file)).json)).toMatchObject({ features: schema.features, task: { classes: schema.classes } });
+    expect(documentOf((await prepare('soft', file)).json)).toMatchObject({
+      features: schema.features,
+      task: { classes: schema.classes },
+    });
   });
 
   it.each([
@@ -104,7 +113,9 @@ describe('preparing', () => {
   });
 
   it('refuses blobs that were not uploaded and side files that are none', async () => {
-    expect(await hub.ask('POST', '/api/v1/models/m/prepare', { model: '0'.repeat(64) })).toMatchObject(problem(404, 'artifact_unknown'));
+    expect(await hub.ask('POST', '/api/v1/models/m/prepare', { model: '0'.repeat(64) })).toMatchObject(
+      problem(404, 'artifact_unknown'),
+    );
     const junk = await put(Buffer.from('{}'));
     expect(await prepare('m', buildOffsetModel(1), { baseline: junk })).toMatchObject(problem(422, 'baseline_invalid'));
     expect(await prepare('m', buildOffsetModel(1), { vectors: junk })).toMatchObject(problem(422, 'manifest_invalid'));
@@ -136,7 +147,13 @@ const buildExternal = (): Uint8Array =>
     inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }],
     outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 1] }],
     initializers: [
-      { name: 'w', dims: [2, 1], data_type: 1, data_location: 1, external_data: [{ key: 'location', value: '/etc/passwd' }] },
+      {
+        name: 'w',
+        dims: [2, 1],
+        data_type: 1,
+        data_location: 1,
+        external_data: [{ key: 'location', value: '/etc/passwd' }],
+      },
     ],
   });
 
@@ -145,21 +162,35 @@ describe('publishing', () => {
     const prepared = (await prepare('pump', buildOffsetModel(2))).json as Prepared;
     const payload = Buffer.from(prepared.payload, 'base64');
     const first = await publish('pump', payload);
-    expect(first).toMatchObject({ status: 201, json: { model: 'pump', version: 1, source: 'uploaded', aliases: [], runningOn: 0 } });
+    expect(first).toMatchObject({
+      status: 201,
+      json: { model: 'pump', version: 1, source: 'uploaded', aliases: [], runningOn: 0 },
+    });
     expect(await publish('pump', payload)).toMatchObject({ status: 201, json: { version: 1 } });
-    expect((await prepare('pump', buildOffsetModel(2))).json).toMatchObject({ version: 1, alreadyRegistered: true, payload: prepared.payload });
+    expect((await prepare('pump', buildOffsetModel(2))).json).toMatchObject({
+      version: 1,
+      alreadyRegistered: true,
+      payload: prepared.payload,
+    });
     expect(await hub.ask('GET', '/api/v1/models/pump')).toMatchObject({ json: { latest: 1, aliases: {} } });
-    expect(await hub.ask('GET', '/api/v1/models/pump/versions/1')).toMatchObject({ json: { keyids: [release.keyid], document: { model: 'pump' } } });
+    expect(await hub.ask('GET', '/api/v1/models/pump/versions/1')).toMatchObject({
+      json: { keyids: [release.keyid], document: { model: 'pump' } },
+    });
     const { manifest } = first.json as { manifest: string };
-    expect(await hub.ask('GET', `/api/v1/manifests/${manifest}`)).toMatchObject({ json: { model: 'pump', version: 1 } });
+    expect(await hub.ask('GET', `/api/v1/manifests/${manifest}`)).toMatchObject({
+      json: { model: 'pump', version: 1 },
+    });
   });
 
   it('counts versions up and pages them newest first', async () => {
-    for (const offset of [1, 2, 3]) expect(await register('many', buildOffsetModel(offset))).toMatchObject({ json: { version: offset } });
+    for (const offset of [1, 2, 3])
+      expect(await register('many', buildOffsetModel(offset))).toMatchObject({ json: { version: offset } });
     const one = await hub.ask('GET', '/api/v1/models/many/versions?limit=2');
     expect(one).toMatchObject({ json: { items: [{ version: 3 }, { version: 2 }] } });
     const { nextCursor } = one.json as { nextCursor: string };
-    expect(await hub.ask('GET', `/api/v1/models/many/versions?cursor=${nextCursor}`)).toMatchObject({ json: { items: [{ version: 1 }], nextCursor: null } });
+    expect(await hub.ask('GET', `/api/v1/models/many/versions?cursor=${nextCursor}`)).toMatchObject({
+      json: { items: [{ version: 1 }], nextCursor: null },
+    });
   });
 
   it('believes only the release key, and only exact bytes', async () => {
@@ -170,9 +201,12 @@ describe('publishing', () => {
     expect(await publish('trust', payload, director.value)).toMatchObject(problem(422, 'signature_missing'));
     const { envelope } = await signAs(payload, release);
     const altered = Buffer.from(payload.toString('utf8').replace('"version":1', '"version":2')).toString('base64');
-    const send = (change: object) => hub.ask('POST', '/api/v1/models/trust/versions', { envelope: { ...envelope, ...change } });
+    const send = (change: object) =>
+      hub.ask('POST', '/api/v1/models/trust/versions', { envelope: { ...envelope, ...change } });
     expect(await send({ payload: altered })).toMatchObject(problem(422, 'signature_invalid'));
-    expect(await send({ payload: `${envelope.payload.slice(0, -4)}!!!!` })).toMatchObject(problem(422, 'envelope_malformed'));
+    expect(await send({ payload: `${envelope.payload.slice(0, -4)}!!!!` })).toMatchObject(
+      problem(422, 'envelope_malformed'),
+    );
     expect(await send({ payloadType: PAYLOAD_TYPES.desired })).toMatchObject(problem(422, 'payload_type_mismatch'));
     expect(await hub.ask('GET', '/api/v1/models/trust')).toMatchObject(problem(404, 'model_unknown'));
   });
@@ -183,11 +217,17 @@ describe('publishing', () => {
     expect(await signed({}, 'other')).toMatchObject(problem(422, 'manifest_invalid'));
     expect(await signed({ version: 7 })).toMatchObject(problem(409, 'version_conflict'));
     const { model } = base.blobs;
-    expect(await signed({ blobs: { model: { ...model, size: model.size + 1 } } })).toMatchObject(problem(422, 'artifact_size_mismatch'));
-    expect(await signed({ blobs: { model, baseline: { sha256: 'f'.repeat(64), size: 1 } } })).toMatchObject(problem(404, 'artifact_unknown'));
+    expect(await signed({ blobs: { model: { ...model, size: model.size + 1 } } })).toMatchObject(
+      problem(422, 'artifact_size_mismatch'),
+    );
+    expect(await signed({ blobs: { model, baseline: { sha256: 'f'.repeat(64), size: 1 } } })).toMatchObject(
+      problem(404, 'artifact_unknown'),
+    );
     const [x] = base.inputs;
     if (x === undefined) throw new Error('one input');
-    expect(await signed({ inputs: [{ ...x, shape: ['N', 3] }] })).toMatchObject(problem(422, 'onnx_signature_mismatch'));
+    expect(await signed({ inputs: [{ ...x, shape: ['N', 3] }] })).toMatchObject(
+      problem(422, 'onnx_signature_mismatch'),
+    );
     expect(await signed({})).toMatchObject({ status: 201 });
   });
 
@@ -195,16 +235,19 @@ describe('publishing', () => {
     const one = documentOf((await prepare('race', buildOffsetModel(6))).json);
     const two = documentOf((await prepare('race', buildOffsetModel(7))).json);
     const replies = await Promise.all([one, two].map((document) => publish('race', encodeDocument(document))));
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([201, 409]);
+    expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409]);
   });
 });
 
 describe('aliases', () => {
   it('point at versions that exist, and are not numbers or "latest"', async () => {
     await register('alias', buildOffsetModel(8));
-    const point = (alias: string, version: unknown) => hub.ask('PUT', `/api/v1/models/alias/aliases/${alias}`, { version });
+    const point = (alias: string, version: unknown) =>
+      hub.ask('PUT', `/api/v1/models/alias/aliases/${alias}`, { version });
     expect(await point('champion', 1)).toMatchObject({ status: 200, json: { aliases: { champion: 1 } } });
-    expect(await hub.ask('GET', '/api/v1/models/alias/versions')).toMatchObject({ json: { items: [{ aliases: ['champion'] }] } });
+    expect(await hub.ask('GET', '/api/v1/models/alias/versions')).toMatchObject({
+      json: { items: [{ aliases: ['champion'] }] },
+    });
     expect(await point('champion', 2)).toMatchObject(problem(404, 'not_found'));
     expect(await point('latest', 1)).toMatchObject(problem(400, 'alias_reserved'));
     expect(await point('7', 1)).toMatchObject(problem(400, 'alias_reserved'));
@@ -213,7 +256,8 @@ describe('aliases', () => {
 });
 
 describe('Idempotency-Key', () => {
-  const keyed = (key: string, body: unknown) => hub.ask('POST', '/api/v1/models/keyed/prepare', body, { 'idempotency-key': key });
+  const keyed = (key: string, body: unknown) =>
+    hub.ask('POST', '/api/v1/models/keyed/prepare', body, { 'idempotency-key': key });
 
   it('gives the first answer again, and refuses the key for another request', async () => {
     const model = await put(buildOffsetModel(9));
@@ -237,6 +281,6 @@ describe('Idempotency-Key', () => {
   it('lets one of two that come at once work', async () => {
     const model = await put(buildOffsetModel(11));
     const replies = await Promise.all([keyed('k3', { model }), keyed('k3', { model })]);
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    expect(replies.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
   });
 });

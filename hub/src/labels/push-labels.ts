@@ -1,9 +1,9 @@
 // Sends labels that became known late to the device that made the predictions, in commands of a size that the wire takes.
 // Never joins them: the device does.
 import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import type { LabelsRequest } from '@drover/wire/http/monitoring';
 import { LABELS_PER_CMD, PAYLOAD_BYTES } from '@drover/wire/limits';
 import type { Cmd, Label } from '@drover/wire/messages';
-import type { LabelsRequest } from '@drover/wire/http/monitoring';
 import { readDevice } from '../db/devices.ts';
 import type { Store } from '../db/store.ts';
 

@@ -17,9 +17,21 @@ const repeat = <T>(times: number, row: T): T[] => Array.from({ length: times }, 
 describe('quality from late labels', () => {
   it('is what a person works out by hand', () => {
     // 3 found, 1 missed, 2 false alarms, 94 right silences.
-    const rows = [...repeat(3, [1, 1] as const), [1, 0] as const, ...repeat(2, [0, 1] as const), ...repeat(94, [0, 0] as const)];
+    const rows = [
+      ...repeat(3, [1, 1] as const),
+      [1, 0] as const,
+      ...repeat(2, [0, 1] as const),
+      ...repeat(94, [0, 0] as const),
+    ];
     const view = viewQuality(count(2, rows), 200);
-    expect(view).toMatchObject({ labelled: 100, coverage: 0.5, accuracy: 0.97, majorityBaseline: 0.96, precision: 0.6, recall: 0.75 });
+    expect(view).toMatchObject({
+      labelled: 100,
+      coverage: 0.5,
+      accuracy: 0.97,
+      majorityBaseline: 0.96,
+      precision: 0.6,
+      recall: 0.75,
+    });
     expect(view?.f1).toBeCloseTo((2 * 0.6 * 0.75) / 1.35, 12);
     // Of 4 × 96 pairs: 3·94 right, and the ties of equal scores at half.
     expect(view?.auc).toBeCloseTo((3 * 94 + 0.5 * (3 * 2 + 1 * 94)) / (4 * 96), 12);
@@ -29,13 +41,27 @@ describe('quality from late labels', () => {
     expect(viewQuality(count(2, []), 10)).toBeNull();
     const silent = viewQuality(count(2, repeat(5, [0, 0] as const)), 5);
     expect(silent).toEqual({ labelled: 5, coverage: 1, accuracy: 1, majorityBaseline: 1 });
-    const blind = viewQuality(count(2, [[1, 0], [0, 0]]), 2);
+    const blind = viewQuality(
+      count(2, [
+        [1, 0],
+        [0, 0],
+      ]),
+      2,
+    );
     expect(blind).toMatchObject({ recall: 0, f1: 0, accuracy: 0.5 });
     expect(blind).not.toHaveProperty('precision');
   });
 
   it('of several classes is the mean over those that occur', () => {
-    const view = viewQuality(count(3, [[0, 0], [0, 0], [1, 1], [1, 0]]), 4);
+    const view = viewQuality(
+      count(3, [
+        [0, 0],
+        [0, 0],
+        [1, 1],
+        [1, 0],
+      ]),
+      4,
+    );
     expect(view).toMatchObject({ accuracy: 0.75, majorityBaseline: 0.5, recall: 0.75 });
     expect(view?.precision).toBeCloseTo((2 / 3 + 1) / 2, 12);
     expect(view).not.toHaveProperty('auc');

@@ -72,7 +72,17 @@ interface Seen {
   readonly stats?: Uint8Array;
 }
 
-async function sendWindow({ device, manifest = digest('a'), startAt, rows, missing = 0, latencyUs = 100, role = 'active', slot = 'default', stats }: Seen) {
+async function sendWindow({
+  device,
+  manifest = digest('a'),
+  startAt,
+  rows,
+  missing = 0,
+  latencyUs = 100,
+  role = 'active',
+  slot = 'default',
+  stats,
+}: Seen) {
   const sketch = new WindowSketch(reference);
   for (let i = 0; i < rows; i++) {
     sketch.addRow(Float32Array.of(i < missing ? Number.NaN : i), 0);
@@ -85,7 +95,12 @@ async function sendWindow({ device, manifest = digest('a'), startAt, rows, missi
   expect(await store.commit([storeWindow(row)])).toMatchObject({ ok: true });
 }
 
-async function sendLabels(device: string, startAt: number, rows: readonly (readonly [number, number])[], prefix = reference.prefix) {
+async function sendLabels(
+  device: string,
+  startAt: number,
+  rows: readonly (readonly [number, number])[],
+  prefix = reference.prefix,
+) {
   const counts = new LabelledCounts({ kind: 'classification', classCount: 2 }, prefix);
   for (const [truth, answer] of rows) counts.addClass(truth, answer, answer === 1 ? [0.1, 0.9] : [0.9, 0.1], 0);
   const row = {
@@ -103,8 +118,14 @@ describe('a summary', () => {
     await sendWindow({ device: 'd1', startAt: 1000, rows: 30, missing: 4, latencyUs: 50 });
     await sendWindow({ device: 'd1', startAt: 2000, rows: 10, latencyUs: 50 });
     await sendWindow({ device: 'd2', startAt: 1000, rows: 60, latencyUs: 5000 });
-    await sendLabels('d1', 1000, [[1, 1], [0, 0]]);
-    await sendLabels('d2', 1000, [[1, 0], [0, 0]]);
+    await sendLabels('d1', 1000, [
+      [1, 1],
+      [0, 0],
+    ]);
+    await sendLabels('d2', 1000, [
+      [1, 0],
+      [0, 0],
+    ]);
     const [one, ...none] = await summarise();
     expect(none).toEqual([]);
     expect(one).toMatchObject({
@@ -145,11 +166,28 @@ describe('a summary', () => {
     await sendWindow({ device: 'd3', startAt: 1000, rows: 1, stats: Buffer.from('damaged') });
     await sendWindow({ device: 'd4', startAt: 1000, rows: 2, manifest: digest('c') });
     await sendLabels('d1', 1000, [[1, 1]]);
-    await sendLabels('d2', 1000, [[1, 0], [1, 0]], '0123456789abcdef');
+    await sendLabels(
+      'd2',
+      1000,
+      [
+        [1, 0],
+        [1, 0],
+      ],
+      '0123456789abcdef',
+    );
     const all = await summarise();
-    expect(all.find(({ version }) => version === 1)).toMatchObject({ predictions: 7, latency: { count: 5 }, quality: { labelled: 1, accuracy: 1 } });
+    expect(all.find(({ version }) => version === 1)).toMatchObject({
+      predictions: 7,
+      latency: { count: 5 },
+      quality: { labelled: 1, accuracy: 1 },
+    });
     // Version 2 has no baseline: its window was counted on one, so only its rows are known.
-    expect(all.find(({ version }) => version === 2)).toMatchObject({ predictions: 2, latency: null, quality: null, missing: {} });
+    expect(all.find(({ version }) => version === 2)).toMatchObject({
+      predictions: 2,
+      latency: null,
+      quality: null,
+      missing: {},
+    });
   });
 
   it('says what runs even when the hub never registered it', async () => {

@@ -55,7 +55,9 @@ export async function prepareVersion(
   if (!tried.ok) {
     if (tried.code !== 'acceptance_failed') return tried;
     // Whoever signs it may; every device will refuse it.
-    warnings.push(`The model does not give the answers of its self-test vectors: devices will refuse it. ${tried.detail}`);
+    warnings.push(
+      `The model does not give the answers of its self-test vectors: devices will refuse it. ${tried.detail}`,
+    );
   }
   if (blobs.value.baseline === undefined)
     warnings.push('There is no baseline: windows count rows and latency, and drift cannot be judged.');

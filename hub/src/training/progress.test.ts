@@ -22,9 +22,16 @@ describe('a line of a trainer', () => {
 
   it('may be anything', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), fc.jsonValue().map((value) => JSON.stringify(value))), (line) => {
-        expect(hearLine(line).text.length).toBeLessThanOrEqual(1024);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.jsonValue().map((value) => JSON.stringify(value)),
+        ),
+        (line) => {
+          expect(hearLine(line).text.length).toBeLessThanOrEqual(1024);
+        },
+      ),
     );
   });
 

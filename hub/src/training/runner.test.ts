@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { makeId } from '@drover/core/ids';
 import { remove, scratch } from '@drover/testkit/fleet';
 import { until } from '@drover/testkit/until';
@@ -9,7 +9,7 @@ import type { RunRequest } from '@drover/wire/http/runs';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openFolderStore } from '../blobs/folder-store.ts';
-import { listAliases, ensureDataset } from '../db/models.ts';
+import { ensureDataset, listAliases } from '../db/models.ts';
 import { listRunLogs } from '../db/run-logs.ts';
 import { readRun, updateRun } from '../db/runs.ts';
 import { openStore } from '../db/sqlite-store.ts';
@@ -76,7 +76,8 @@ const ended = (id: string) =>
     const run = await readRun(store, id);
     return run !== undefined && run.endedAt !== null ? run : undefined;
   });
-const running = (id: string) => until('the run to have a process', async () => ((await readRun(store, id))?.pid ?? null) !== null);
+const running = (id: string) =>
+  until('the run to have a process', async () => ((await readRun(store, id))?.pid ?? null) !== null);
 
 /** A trainer of our own: `body` is its program, with `out` the folder it writes to. */
 function useTrainer(body: string): void {
@@ -86,7 +87,8 @@ function useTrainer(body: string): void {
   runner = openRunner({ ...deps, trainerMain: main });
 }
 const b64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
-const writes = (name: string, bytes: Uint8Array): string => `writeFileSync(out + ${JSON.stringify(name)}, Buffer.from('${b64(bytes)}', 'base64'));\n`;
+const writes = (name: string, bytes: Uint8Array): string =>
+  `writeFileSync(out + ${JSON.stringify(name)}, Buffer.from('${b64(bytes)}', 'base64'));\n`;
 const HANG = 'setInterval(() => undefined, 1000);\n';
 
 describe('a run', () => {
@@ -114,20 +116,32 @@ describe('a run', () => {
     const refused = async (change: object) => runner.submit({ ...request, ...change } as RunRequest, 'test');
     expect(await refused({ parameters: { bogus: 1 } })).toMatchObject({ code: 'params_invalid' });
     expect(await refused({ roles: {} })).toMatchObject({ code: 'params_invalid' });
-    expect(await refused({ roles: { label: 'y', derive: { kind: 'endsWithin', rows: 5 }, device: 'd' } })).toMatchObject({ code: 'params_invalid' });
-    expect(await refused({ roles: { derive: { kind: 'endsWithin', rows: 5 } } })).toMatchObject({ code: 'params_invalid' });
+    expect(
+      await refused({ roles: { label: 'y', derive: { kind: 'endsWithin', rows: 5 }, device: 'd' } }),
+    ).toMatchObject({ code: 'params_invalid' });
+    expect(await refused({ roles: { derive: { kind: 'endsWithin', rows: 5 } } })).toMatchObject({
+      code: 'params_invalid',
+    });
     expect(await refused({ dataset: 'f'.repeat(64) })).toMatchObject({ code: 'not_found' });
   });
 
   it('fails with the code of the trainer', async () => {
-    expect(await ended(await submit({ roles: { label: 'nowhere' } }))).toMatchObject({ state: 'failed', code: 'data_column_missing', version: null });
+    expect(await ended(await submit({ roles: { label: 'nowhere' } }))).toMatchObject({
+      state: 'failed',
+      code: 'data_column_missing',
+      version: null,
+    });
   });
 });
 
 describe('a trainer that misbehaves', () => {
   it('and crashes fails its run with what it said last', async () => {
     useTrainer(`console.error('out of cheese'); process.exit(9);`);
-    expect(await ended(await submit())).toMatchObject({ state: 'failed', code: 'training_failed', detail: expect.stringContaining('out of cheese') });
+    expect(await ended(await submit())).toMatchObject({
+      state: 'failed',
+      code: 'training_failed',
+      detail: expect.stringContaining('out of cheese'),
+    });
   });
 
   it('and delivers nothing is not accepted', async () => {
@@ -154,7 +168,10 @@ describe('a trainer that misbehaves', () => {
 
   it('and runs too long is ended, also when it does not listen', async () => {
     useTrainer(`process.on('SIGTERM', () => undefined); ${HANG}`);
-    expect(await ended(await submit({ timeoutSeconds: 1 }))).toMatchObject({ state: 'failed', code: 'training_timeout' });
+    expect(await ended(await submit({ timeoutSeconds: 1 }))).toMatchObject({
+      state: 'failed',
+      code: 'training_timeout',
+    });
   });
 
   it('and takes too much memory is ended', async () => {
@@ -164,7 +181,9 @@ describe('a trainer that misbehaves', () => {
   });
 
   it('and talks without end does not fill the database', async () => {
-    useTrainer(`for (let i = 0; i < 6000; i++) console.log('line ' + i + ' ' + 'x'.repeat(2000)); process.stdout.write('y'.repeat(500000)); process.exitCode = 1;`);
+    useTrainer(
+      `for (let i = 0; i < 6000; i++) console.log('line ' + i + ' ' + 'x'.repeat(2000)); process.stdout.write('y'.repeat(500000)); process.exitCode = 1;`,
+    );
     const run = await ended(await submit());
     const lines = await listRunLogs(store, run.id);
     expect(lines).toHaveLength(5000);
@@ -181,7 +200,8 @@ describe('the queue', () => {
     expect(await runner.submit(request, 'test')).toMatchObject({ code: 'queue_full' });
     expect(await runner.counts()).toEqual({ queued: 2, running: 1 });
     for (const id of [...waiting, first]) expect(await runner.cancel(id, 'test')).toMatchObject({ ok: true });
-    for (const id of [first, ...waiting]) expect(await ended(id)).toMatchObject({ state: 'cancelled', code: 'training_cancelled' });
+    for (const id of [first, ...waiting])
+      expect(await ended(id)).toMatchObject({ state: 'cancelled', code: 'training_cancelled' });
     expect(await runner.cancel(first, 'test')).toMatchObject({ code: 'run_not_active' });
     expect(await runner.cancel('0'.repeat(32), 'test')).toMatchObject({ code: 'not_found' });
   });

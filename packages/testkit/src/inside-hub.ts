@@ -1,6 +1,7 @@
 // Starts a hub inside the test process on its own data folder: the same composition as the program, without its edges.
-import http from 'node:http';
+
 import { readFileSync } from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { resolveConfig } from '@drover/hub/config';
 import { type RunningHub, startHub } from '@drover/hub/hub';
@@ -37,7 +38,12 @@ function parseBody(text: string): unknown {
   }
 }
 
-function send(url: string, method: string, headers: http.OutgoingHttpHeaders, body: Uint8Array | undefined): Promise<Reply> {
+function send(
+  url: string,
+  method: string,
+  headers: http.OutgoingHttpHeaders,
+  body: Uint8Array | undefined,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     // Not fetch: it does not let a test choose the Host header.
     const request = http.request(url, { method, headers, agent: false }, (response) => {
