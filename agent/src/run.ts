@@ -135,7 +135,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     admit: (slot, model) => {
       const stream = windows.open(slot, 'active', model.digest, model.reference);
       if (model.predictor) labels.register(model.digest, model.predictor.layout.answer, model.reference?.prefix);
-      return serveModel(model, stream, { bootId, ring, mono: clock.mono, closeStream: windows.drop });
+      return serveModel(model, stream, { bootId, ring, mono: clock.mono });
     },
     allowedSlots: config.slots && new Set(config.slots),
     log: (level, message, detail) => log[level](detail, message),

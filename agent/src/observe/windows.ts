@@ -32,20 +32,19 @@ export interface Stream {
   /** Notes one prediction at monotonic time `mono`; closes the window when it is full. */
   noteRow(mono: number): void;
   close(closedBy: ClosedBy): void;
+  /** Sends the window and takes the stream out of the book. */
+  end(closedBy: ClosedBy): void;
   /** Closes the window if its time is over. */
   tick(): void;
 }
 
 export interface WindowBook {
   open(slot: string, role: SlotRole, manifest: string, reference: WindowReference | undefined): Stream;
-  /** Takes the stream out of the book after closing its window. */
-  drop(stream: Stream, closedBy: ClosedBy): void;
   setPolicy(policy: WindowPolicy): void;
   /** Closes what is due. */
   tick(): void;
   /** When `tick` has something to do next, ms since epoch. */
   dueAt(): number;
-  closeAll(closedBy: ClosedBy): void;
 }
 
 export interface WindowDeps {
@@ -69,22 +68,49 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
     let endMono = 0;
     let lastMono = 0;
 
+    const allocate = (): number => {
+      const number = (numbers.get(key) ?? -1) + 1;
+      numbers.set(key, number);
+      return number;
+    };
     /** @param startAt the boundary when the window before ended there, else now. */
     const begin = (number: number, now: number, startAt: number): WindowId => {
       endAt = nextBoundary(policy, now);
       endMono = clock.mono() + (endAt - now);
       lastMono = clock.mono();
-      numbers.set(key, number);
       return { slot, role, manifest, bootId, number, startAt };
     };
     const now = clock.now();
+
+    /** Sends what the open window counted. An empty one says nothing that presence does not: false, and nothing is sent. */
+    function send(closedBy: ClosedBy): boolean {
+      if (sketch.rowCount === 0 && stream.errors === 0) return false;
+      // A clock that was set meanwhile must not stretch the window: its length is the monotonic one.
+      const length = Math.max(0, Math.floor(clock.mono() - stream.firstMono));
+      const body = {
+        kind: 'window' as const,
+        ...stream.id,
+        revision: 0,
+        endAt: closedBy === 'boundary' ? endAt : stream.id.startAt + length,
+        firstMono: Math.floor(stream.firstMono),
+        lastMono: Math.floor(lastMono),
+        rows: sketch.rowCount,
+        errors: stream.errors,
+        closedBy,
+        stats: sketch.encode(),
+      };
+      stream.errors = 0;
+      sketch.reset();
+      outbox.append({ subject: '', at: clock.now(), body });
+      return true;
+    }
 
     const stream: Stream = {
       sketch,
       slot,
       role,
       manifest,
-      id: begin((numbers.get(key) ?? -1) + 1, now, now),
+      id: begin(allocate(), now, now),
       errors: 0,
       firstMono: clock.mono(),
       noteRow(mono) {
@@ -93,30 +119,16 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
         else if (sketch.rowCount >= WINDOW_ROWS) stream.close('count');
       },
       close(closedBy) {
+        const number = send(closedBy) ? allocate() : stream.id.number;
         const closedAt = clock.now();
-        const mono = clock.mono();
-        const isEmpty = sketch.rowCount === 0 && stream.errors === 0;
-        // A clock that was set meanwhile must not stretch the window: its length is the monotonic one.
-        const length = Math.max(0, Math.floor(mono - stream.firstMono));
-        const entry = !isEmpty && {
-          kind: 'window' as const,
-          ...stream.id,
-          revision: 0,
-          endAt: closedBy === 'boundary' ? endAt : stream.id.startAt + length,
-          firstMono: Math.floor(stream.firstMono),
-          lastMono: Math.floor(lastMono),
-          rows: sketch.rowCount,
-          errors: stream.errors,
-          closedBy,
-          stats: sketch.encode(),
-        };
         const startAt = closedBy === 'boundary' ? nextBoundary(policy, closedAt) - policy.windowMs : closedAt;
-        // An empty window says nothing that presence does not: it is not sent, and the next one takes its number.
-        stream.id = begin(stream.id.number + (isEmpty ? 0 : 1), closedAt, startAt);
-        stream.firstMono = mono;
-        stream.errors = 0;
-        sketch.reset();
-        if (entry) outbox.append({ subject: '', at: closedAt, body: entry });
+        stream.id = begin(number, closedAt, startAt);
+        stream.firstMono = clock.mono();
+      },
+      end(closedBy) {
+        // A number that was never used goes back, so that a hole in the numbers always means loss.
+        if (!send(closedBy) && numbers.get(key) === stream.id.number) numbers.set(key, stream.id.number - 1);
+        streams.delete(stream);
       },
       tick() {
         // The monotonic end closes it although the system clock was set back.
@@ -129,10 +141,6 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
 
   return {
     open,
-    drop(stream, closedBy) {
-      stream.close(closedBy);
-      streams.delete(stream);
-    },
     setPolicy(next) {
       if (next.windowMs === policy.windowMs && next.windowEpochAt === policy.windowEpochAt) return;
       policy = next;
@@ -142,8 +150,5 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
       for (const stream of streams) stream.tick();
     },
     dueAt: () => nextBoundary(policy, clock.now()),
-    closeAll(closedBy) {
-      for (const stream of streams) stream.close(closedBy);
-    },
   };
 }

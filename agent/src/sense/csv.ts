@@ -89,7 +89,6 @@ export async function replayCsv({ file, rate, take, onBad, mono, signal }: Repla
       skip_empty_lines: true,
       skip_records_with_error: true,
       max_record_size: 1024 * 1024,
-      ...(separator === ' ' && { ignore_last_delimiters: true }),
     }),
   );
   parser.on('skip', () => onBad(refuse('reading_unreadable', `"${file}" has a line that is not delimited text.`)));
@@ -98,6 +97,8 @@ export async function replayCsv({ file, rate, take, onBad, mono, signal }: Repla
   const start = mono();
   for await (const record of parser as AsyncIterable<string[]>) {
     if (signal.aborted) break;
+    // Some tools end each line with a separator.
+    while (record.length > (header?.length ?? 1) && record.at(-1) === '') record.pop();
     if (!header) {
       header = record;
       continue;

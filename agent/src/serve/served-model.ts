@@ -38,7 +38,6 @@ export interface ServeDeps {
   readonly bootId: string;
   readonly ring: PredictionRing;
   readonly mono: () => number;
-  readonly closeStream: (stream: Stream, closedBy: 'version' | 'shutdown') => void;
 }
 
 /** Where the baseline's features stand in a row of the model; undefined when they are the same row. */
@@ -211,7 +210,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     },
     retire(closedBy) {
       isRetired = true;
-      deps.closeStream(stream, closedBy);
+      stream.end(closedBy);
       release();
     },
   };
