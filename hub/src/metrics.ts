@@ -10,7 +10,7 @@ export interface MetricSources {
   readonly mqtt: () => {
     readonly connections: number;
     readonly chunkBytes: number;
-    readonly ingest: { readonly messages: number; readonly commits: number };
+    readonly ingest: { readonly messages: number; readonly bytes: number; readonly commits: number };
     /** By reason code: a closed table. */
     readonly refusals: ReadonlyMap<string, number>;
   };
@@ -68,6 +68,7 @@ export function openMetrics(sources: MetricSources, version: string): HubMetrics
     });
   };
   counted('uplink_messages', 'MQTT messages taken in.', () => sources.mqtt().ingest.messages);
+  counted('uplink_bytes', 'Payload bytes of these messages.', () => sources.mqtt().ingest.bytes);
   counted(
     'uplink_commits',
     'Database commits of the ingest: fewer than messages when they are grouped.',

@@ -1,6 +1,7 @@
 // Starts the hub and the agent as child processes and ends with them. Never imports either.
 import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { constants, tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 
@@ -9,6 +10,12 @@ export const PROGRAMS = {
   agent: fileURLToPath(new URL('../../../agent/src/main.ts', import.meta.url)),
 } as const;
 export type Program = keyof typeof PROGRAMS;
+
+/** The environment of a child: ours, and a cache of compiled code, which halves the time that a program takes to start. */
+export const childEnv = (): NodeJS.ProcessEnv => ({
+  NODE_COMPILE_CACHE: path.join(tmpdir(), 'node-compile-cache'),
+  ...process.env,
+});
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -20,7 +27,8 @@ export function toArguments(command: Command): string[] {
     if (command.getOptionValueSource(name) !== 'cli' || !option.long) continue;
     const value: unknown = command.getOptionValue(name);
     if (value === true) args.push(option.long);
-    else for (const one of Array.isArray(value) ? value : [value]) args.push(option.long, String(one));
+    // One word each: a value that begins with a dash is not taken for an option.
+    else for (const one of Array.isArray(value) ? value : [value]) args.push(`${option.long}=${String(one)}`);
   }
   return args;
 }
@@ -31,7 +39,7 @@ export function toArguments(command: Command): string[] {
  */
 export function runForeground(program: Program, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAMS[program], ...args], { stdio: 'inherit' });
+    const child = spawn(process.execPath, [PROGRAMS[program], ...args], { stdio: 'inherit', env: childEnv() });
     const handlers = FORWARDED.map((signal) => {
       const handle = (): void => {
         if (signal !== 'SIGINT' || process.stdin.isTTY !== true) child.kill(signal);

@@ -1,7 +1,7 @@
 // The commands that run a program of ours in the foreground: hub start, agent join, agent run. Their options are the programs' own.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runForeground, toArguments } from '../programs.ts';
-import { type Cli, collect, parseCount, parseWhole } from './common.ts';
+import { type Cli, collect, locateHub, parseCount, parseWhole } from './common.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -65,15 +65,12 @@ export function addAgentCommands(program: Command, cli: Cli): void {
 Examples:
   drover agent join --id press-07 --label site=north
   drover agent join --hub http://10.0.0.5:8080 --token-file ./token --data /var/lib/drover/agent`)
-    .action(async (_options: unknown, command: Command) => {
-      const target = await import('../target.ts').then((m) => m.findTarget(cli.shell, command.opts()));
-      const args = toArguments(command);
-      // The program has no context file of its own: what this command line would use is handed over.
-      if (target.ok && !args.includes('--hub')) args.push('--hub', target.value.hub.value);
-      if (target.ok && target.value.tokenFile && !args.includes('--token-file')) {
-        args.push('--token-file', target.value.tokenFile.value);
-      }
-      process.exitCode = await runForeground('agent', ['join', ...args]);
+    .action(async (options: { hub?: string; tokenFile?: string }, command: Command) => {
+      // The program has no context file of its own: what this command line uses is handed over.
+      const { hub, tokenFile } = locateHub(cli, { ...(options.hub ? { hub: options.hub } : {}), ...(options.tokenFile ? { tokenFile: options.tokenFile } : {}) });
+      const own = toArguments(command).filter((arg) => !/^--(?:hub|token-file)=/.test(arg));
+      const token = tokenFile ? [`--token-file=${tokenFile.value}`] : [];
+      process.exitCode = await runForeground('agent', ['join', `--hub=${hub.value}`, ...token, ...own]);
     }); // biome-ignore format: the help text stands as it prints
   agent
     .command('run')

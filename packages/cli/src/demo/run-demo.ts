@@ -13,6 +13,7 @@ import { followRollout, listDeployments, startRollout, tallyRollout } from '../c
 import { describeProgress, failRun, followRun, uploadDataset } from '../commands/run.ts';
 import { failRefused } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
+import { childEnv } from '../programs.ts';
 import { openLiveBlock, openProgress } from '../progress.ts';
 import { formatBytes, formatCount, shortDigest } from '../table.ts';
 import { type DemoFacts, judgeDemo, renderSummary } from './checks.ts';
@@ -206,7 +207,7 @@ async function deployEverywhere(cli: Cli, client: HubClient, agents: number, sig
 /** Bytes of statistics that the hub took in, from its own metrics; undefined when it does not count them. */
 async function readUplink(client: HubClient): Promise<number | undefined> {
   const text = Buffer.from(await client.askBytes('/metrics')).toString('utf8');
-  const found = [...text.matchAll(/^drover_(?:ingest|uplink)[a-z_]*bytes_total(?:\{[^}]*\})? ([0-9.e+]+)$/gm)];
+  const found = [...text.matchAll(/^drover_hub_uplink_bytes_total(?:\{[^}]*\})? ([0-9.e+]+)$/gm)];
   return found.length === 0 ? undefined : found.reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
@@ -214,7 +215,7 @@ async function readUplink(client: HubClient): Promise<number | undefined> {
 export async function runDemo(cli: Cli, options: DemoOptions, dir: string, signal: AbortSignal): Promise<DemoResult> {
   const { shell } = cli;
   mkdirSync(path.join(dir, 'logs'), { recursive: true });
-  const family = openFamily(path.join(dir, 'logs'), { ...process.env });
+  const family = openFamily(path.join(dir, 'logs'), childEnv());
   const where: Surroundings = { dir, family, now: shell.now, signal, fetcher: cli.fetcher };
   const isLost = () => findLost(family);
   const steps = openSteps(shell, options.json, isLost);
