@@ -99,6 +99,21 @@ export const REASONS = {
   wire_field_invalid: row('permanent', 'A field of the message is missing or out of range.', 'Update the older side.'),
   wire_unknown_kind: row('permanent', 'An entry is of a kind that this program does not know.', 'Update the hub; the entry is kept in quarantine.'),
   topic_invalid: row('integrity', 'The topic is not one of ours.', 'Use the topics of docs/wire.md.'),
+  // --- agent: the process on the device
+  agent_config_invalid: row('permanent', 'The agent cannot start with these settings.', 'Correct the named flag, variable or key; --help lists all.'),
+  agent_not_joined: row('permanent', 'This data directory holds no usable identity.', 'Run "drover agent join" first.'),
+  agent_running: row('permanent', 'Another agent uses this data directory.', 'Stop it, or choose another directory with --data.'),
+  agent_data_newer: row('permanent', 'The data directory was written by a newer agent.', 'Update this agent or choose another directory.'),
+  agent_port_taken: row('permanent', 'The address of the local inference server is taken.', 'Choose another with --http, or port 0 for any free one.'),
+  agent_request_invalid: row('permanent', 'The request cannot be read.', 'Correct what the message names; see the Open Inference Protocol.'),
+  agent_request_too_large: row('permanent', 'The request is larger than the limit.', 'Send fewer rows in one request.'),
+  agent_not_found: row('permanent', 'There is nothing at this address.', 'GET /v1/status lists what this agent serves.'),
+  hub_unreachable: row('transient', 'The hub does not answer.', 'Check the address and that the hub runs, then try again.'),
+  join_refused: row('permanent', 'The hub did not take the device in.', 'Read the reason that the hub gives.'),
+  reading_unreadable: row('permanent', 'A sensor reading cannot be read as fields.', 'Send one JSON object, or one delimited line with the columns of the header.'),
+  label_unknown: row('permanent', 'The label belongs to a prediction that is not remembered any more, or already has its label.', 'Send labels sooner; it is counted as unmatched.'),
+  label_invalid: row('permanent', 'The label is not one that the model could have answered.', 'Send one of the class names, or a number for a regression.'),
+  cmd_expired: row('permanent', 'The command arrived after its time.', 'Send it again with a later expiry.'),
   // --- sim: the generator of a machine fleet
   simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),
 } as const satisfies Record<string, ReasonRow>;
