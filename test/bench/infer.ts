@@ -7,6 +7,7 @@ import { openWasm } from '@drover/infer/wasm';
 import { buildMlpModel, buildPipelineModel } from '@drover/testkit/models';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { type BenchReport, type BenchRow, below, ratioAtMost } from './report.ts';
+import { measureInTurn, quantile, type Sample } from './turns.ts';
 
 function take<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(`${result.code}: ${result.detail}`);
@@ -21,31 +22,6 @@ function drawFrom(seed: number): () => number {
     return state / 2_147_483_647;
   };
 }
-
-type Sample = () => Promise<unknown> | undefined;
-
-const BLOCK = 250;
-const ROUNDS = 40;
-
-/** Microseconds of each call, in blocks that take turns, after one block each that is thrown away. */
-async function measureInTurn(samples: readonly Sample[]): Promise<Float64Array[]> {
-  const times = samples.map(() => new Float64Array(BLOCK * ROUNDS));
-  for (let round = -2; round < ROUNDS; round += 1) {
-    for (const [which, sample] of samples.entries()) {
-      for (let call = 0; call < BLOCK; call += 1) {
-        const start = performance.now();
-        const waiting = sample();
-        if (waiting !== undefined) await waiting;
-        const took = (performance.now() - start) * 1000;
-        if (round >= 0) (times[which] as Float64Array)[round * BLOCK + call] = took;
-      }
-    }
-  }
-  return times.map((each) => each.toSorted());
-}
-
-const quantile = (sorted: Float64Array, share: number): number =>
-  sorted[Math.floor(share * sorted.length)] ?? Number.NaN;
 
 /** Median and p99 of both sides; `medianBudget` is how many times the reference the median may take. */
 const compare = (name: string, ours: Float64Array, theirs: Float64Array, medianBudget?: number): BenchRow[] =>

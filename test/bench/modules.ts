@@ -10,6 +10,7 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   sketch: () => import('./sketch.ts'),
   wire: () => import('./wire.ts'),
   infer: () => import('./infer.ts'),
+  'agent-predict': () => import('./agent-predict.ts'),
   learn: () => import('./learn.ts'),
   quality: () => import('./quality.ts'),
   disk: () => import('./disk.ts'),
