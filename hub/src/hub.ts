@@ -16,12 +16,14 @@ import { dropOpenKeys } from './db/idempotency.ts';
 import { ensureIdentity } from './db/meta.ts';
 import { countModels } from './db/models.ts';
 import { openStore } from './db/sqlite-store.ts';
+import type { Store } from './db/store.ts';
 import { countUplink, countWindows } from './db/uplink.ts';
 import { type AuthRules, hashToken, listHosts } from './http/auth.ts';
 import { addBlobRoutes } from './http/blobs.ts';
 import { addDeviceRoutes } from './http/devices.ts';
 import { envelopeToJson } from './http/envelopes.ts';
-import { addHealthRoutes } from './http/health.ts';
+import { addHealthRoutes, type ReadyCheck } from './http/health.ts';
+import { addLabelRoutes } from './http/labels.ts';
 import { addModelRoutes } from './http/models.ts';
 import { addMonitoringRoutes } from './http/monitoring.ts';
 import { addRunRoutes } from './http/runs.ts';
@@ -30,6 +32,7 @@ import { openKeys } from './keys.ts';
 import { openMetrics } from './metrics.ts';
 import { readStatus } from './monitoring/status.ts';
 import { openSummaries } from './monitoring/summary.ts';
+import { type MqttSide, startMqtt } from './mqtt/start-mqtt.ts';
 import { openTrial } from './registry/trial.ts';
 import { openRunner } from './training/runner.ts';
 
@@ -82,6 +85,28 @@ function explainListen(error: unknown, flag: 'http' | 'mqtt', address: string): 
 const nameHost = (host: string, config: HubConfig): string =>
   host === '0.0.0.0' || host === '[::]' ? (config.allowHosts[0]?.replace(/:[0-9]+$/, '') ?? hostname()) : host;
 
+/** An IPv6 address as the system wants it: without brackets. */
+const bareHost = (host: string): string => host.replace(/^\[|\]$/g, '');
+
+async function countPresence(store: Store): Promise<{ total: number; online: number }> {
+  const rows = await countDevices(store);
+  const online = rows.find(({ presence }) => presence === 'online')?.count ?? 0;
+  return { total: rows.reduce((sum, { count }) => sum + count, 0), online };
+}
+
+const listChecks = (store: Store, data: DataFolder, mqtt: MqttSide): ReadyCheck[] => [
+  { name: 'database', check: async () => void (await countModels(store)) },
+  { name: 'broker', check: async () => (mqtt.isHealthy() ? undefined : 'messages cannot be stored') },
+  {
+    name: 'disk',
+    check: async () => {
+      const { bavail, bsize } = await statfs(data.root);
+      const free = bavail * bsize;
+      return free < MIN_FREE_BYTES ? `only ${Math.floor(free / 1024 / 1024)} MiB are free` : undefined;
+    },
+  },
+];
+
 export async function startHub(config: HubConfig, log: Logger): Promise<Result<RunningHub>> {
   const now = Date.now;
   const startedAt = now();
@@ -131,37 +156,45 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   });
   closers.push(() => runner.stop());
 
-  const countPresence = async () => {
-    const rows = await countDevices(store);
-    const online = rows.find(({ presence }) => presence === 'online')?.count ?? 0;
-    return { total: rows.reduce((sum, { count }) => sum + count, 0), online };
-  };
+  const mqttAddress = splitAddress(config.mqtt);
+  let mqtt: MqttSide;
+  try {
+    mqtt = await startMqtt({
+      store,
+      blobs,
+      log,
+      hubId,
+      now,
+      newId,
+      onReported: () => undefined,
+      host: bareHost(mqttAddress.host),
+      port: mqttAddress.port,
+      ...(tls.value && { tls: tls.value }),
+    });
+  } catch (error) {
+    return fail(explainListen(error, 'mqtt', config.mqtt));
+  }
+  closers.push(() => mqtt.close());
+  const mqttScheme = tls.value === undefined ? 'mqtt' : 'mqtts';
+  const mqttUrl = config.mqttUrl ?? `${mqttScheme}://${nameHost(mqttAddress.host, config)}:${mqtt.port}`;
+
   const metrics = openMetrics(
     {
-      devices: countPresence,
+      devices: () => countPresence(store),
       uplink: () => countUplink(store),
       windows: () => countWindows(store),
       runs: () => runner.counts(),
-      connections: () => 0,
+      mqtt: () => mqtt.counts(),
     },
     version,
   );
   const scheme = tls.value === undefined ? 'http' : 'https';
   const httpAddress = splitAddress(config.http);
+  // No host is allowed until the port is known.
   let rules: AuthRules = { hosts: new Set(), tokenHash: hashToken(token), scheme };
-  let mqttUrl = '';
-  const checks = [
-    { name: 'database', check: async () => void (await countModels(store)) },
-    {
-      name: 'disk',
-      check: async () => {
-        const { bavail, bsize } = await statfs(data.root);
-        const free = bavail * bsize;
-        return free < MIN_FREE_BYTES ? `only ${Math.floor(free / 1024 / 1024)} MiB are free` : undefined;
-      },
-    },
-  ];
   const shared = { store, now };
+  const endSession = (device: string): void =>
+    void mqtt.disconnect(device).catch((error: unknown) => log.error({ err: error, device }, 'a session was not ended'));
   const api = await buildServer({
     log,
     rules: () => rules,
@@ -170,11 +203,12 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
     now,
     observe: metrics.observeRequest,
     routes: [
-      (to) => addHealthRoutes(to, { checks, metrics }),
+      (to) => addHealthRoutes(to, { checks: listChecks(store, data, mqtt), metrics }),
       (to) => addBlobRoutes(to, { ...shared, blobs, maxBytes: config.maxBlobMb * 1024 * 1024 }),
       (to) => addModelRoutes(to, registry),
       (to) => addRunRoutes(to, { ...shared, runner }),
-      (to) => addDeviceRoutes(to, { ...shared, hubId, root: envelopeToJson(root), mqttUrl: () => mqttUrl, endSession: () => undefined }),
+      (to) => addDeviceRoutes(to, { ...shared, hubId, root: envelopeToJson(root), mqttUrl, endSession }),
+      (to) => addLabelRoutes(to, { ...shared, sendCmd: mqtt.sendCmd }),
       (to) =>
         addMonitoringRoutes(to, {
           summarise: openSummaries({ store, blobs }),
@@ -184,16 +218,16 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   });
   closers.push(() => api.close());
   try {
-    await api.listen({ host: httpAddress.host.replace(/^\[|\]$/g, ''), port: httpAddress.port });
+    await api.listen({ host: bareHost(httpAddress.host), port: httpAddress.port });
   } catch (error) {
     return fail(explainListen(error, 'http', config.http));
   }
   const address = api.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : httpAddress.port;
   const host = nameHost(httpAddress.host, config);
-  rules = { ...rules, hosts: listHosts({ host, port, isLoopback: isLoopback(httpAddress.host) }, config.allowHosts, scheme) };
+  const bound = { host, port, isLoopback: isLoopback(httpAddress.host) };
+  rules = { ...rules, hosts: listHosts(bound, config.allowHosts, scheme) };
   const httpUrl = `${scheme}://${host}:${port}`;
-  mqttUrl = config.mqttUrl ?? '';
   await runner.recover();
   writeHubFile(data.hubFile, { pid: process.pid, httpUrl, mqttUrl, hubId });
   closers.push(() => removeHubFile(data.hubFile));

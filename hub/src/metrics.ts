@@ -7,7 +7,13 @@ export interface MetricSources {
   readonly uplink: () => Promise<{ readonly entries: number; readonly refused: number; readonly lost: number }>;
   readonly windows: () => Promise<{ readonly windows: number; readonly rows: number }>;
   readonly runs: () => Promise<{ readonly queued: number; readonly running: number }>;
-  readonly connections: () => number;
+  readonly mqtt: () => {
+    readonly connections: number;
+    readonly chunkBytes: number;
+    readonly ingest: { readonly messages: number; readonly commits: number };
+    /** By reason code: a closed table. */
+    readonly refusals: ReadonlyMap<string, number>;
+  };
 }
 
 export interface HubMetrics {
@@ -47,7 +53,31 @@ export function openMetrics(sources: MetricSources, version: string): HubMetrics
     help: 'MQTT connections open now.',
     registers,
     collect() {
-      this.set(sources.connections());
+      this.set(sources.mqtt().connections);
+    },
+  });
+  const counted = (name: string, help: string, read: () => number): void => {
+    new Counter({
+      name: `drover_hub_${name}_total`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  };
+  counted('uplink_messages', 'MQTT messages taken in.', () => sources.mqtt().ingest.messages);
+  counted('uplink_commits', 'Database commits of the ingest: fewer than messages when they are grouped.', () => sources.mqtt().ingest.commits);
+  counted('artifact_bytes', 'Bytes of artifacts sent to devices.', () => sources.mqtt().chunkBytes);
+  new Counter({
+    name: 'drover_hub_mqtt_refusals_total',
+    help: 'What devices were refused, by reason code.',
+    labelNames: ['code'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [code, count] of sources.mqtt().refusals) this.inc({ code }, count);
     },
   });
   // Kept in the database, so they go on after a restart: a counter of this process would start again at 0.

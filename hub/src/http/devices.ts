@@ -21,8 +21,7 @@ import type { Api } from './server.ts';
 
 export interface DeviceRouteDeps extends JoinDeps {
   readonly hubId: string;
-  /** Known once the broker listens. */
-  readonly mqttUrl: () => string;
+  readonly mqttUrl: string;
   readonly root: EnvelopeJson;
 }
 
@@ -69,7 +68,7 @@ export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
     async (request, reply) => {
       const joined = await joinDevice(deps, request.body, 'operator');
       if (!joined.ok) return sendRefusal(reply, joined);
-      return reply.status(201).send({ ...joined.value, mqttUrl: deps.mqttUrl(), hubId: deps.hubId, root: deps.root });
+      return reply.status(201).send({ ...joined.value, mqttUrl: deps.mqttUrl, hubId: deps.hubId, root: deps.root });
     },
   );
 
