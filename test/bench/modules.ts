@@ -11,6 +11,7 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   wire: () => import('./wire.ts'),
   infer: () => import('./infer.ts'),
   'agent-predict': () => import('./agent-predict.ts'),
+  'hub-ingest': () => import('./hub-ingest.ts'),
   learn: () => import('./learn.ts'),
   quality: () => import('./quality.ts'),
   disk: () => import('./disk.ts'),
