@@ -46,7 +46,7 @@ export async function joinHub(
   let status: number;
   let text: string;
   try {
-    const response = await fetch(new URL('/api/v1/devices', hubUrl), {
+    const response = await fetch(new URL('/api/v1/devices/join', hubUrl), {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
       body: JSON.stringify(body),

@@ -262,6 +262,8 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
 
   const servers: LocalServer[] = [];
   const closeAll = async (): Promise<void> => {
+    // Also when the start failed: a timer that runs on would keep the process from ending.
+    reporter.stop();
     for (const server of servers) await server.close();
     db.close();
     lock.value();
@@ -317,7 +319,6 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   async function stop(): Promise<void> {
     sensing.abort();
     readings.stop();
-    reporter.stop();
     for (const timer of [windowTimer, entitled]) clearTimeout(timer);
     clearInterval(labelTimer);
     await loop?.stop();

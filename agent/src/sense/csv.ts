@@ -6,12 +6,27 @@ import { parse } from 'csv-parse';
 
 const SEPARATORS = [',', ';', '\t', '|', ' '];
 
-/** The separator that splits the header into the most columns; the first of equals. */
+/** Columns of a line when `separator` parts it outside quotes. */
+function countColumns(line: string, separator: string): number {
+  let columns = 1;
+  let isQuoted = false;
+  for (const c of line) {
+    if (c === '"') isQuoted = !isQuoted;
+    else if (c === separator && !isQuoted) columns++;
+  }
+  return columns;
+}
+
+/**
+ * The separator that splits the header into the most columns, the first of equals. Blanks only when nothing else splits
+ * it: names such as "Air temperature [K]" hold more blanks than a short header has commas.
+ */
 export function guessSeparator(header: string): string {
   let best = ',';
   let most = 1;
   for (const separator of SEPARATORS) {
-    const columns = header.split(separator).length;
+    if (separator === ' ' && most > 1) break;
+    const columns = countColumns(header, separator);
     if (columns > most) {
       best = separator;
       most = columns;

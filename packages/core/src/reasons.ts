@@ -99,6 +99,10 @@ export const REASONS = {
   wire_field_invalid: row('permanent', 'A field of the message is missing or out of range.', 'Update the older side.'),
   wire_unknown_kind: row('permanent', 'An entry is of a kind that this program does not know.', 'Update the hub; the entry is kept in quarantine.'),
   topic_invalid: row('integrity', 'The topic is not one of ours.', 'Use the topics of docs/wire.md.'),
+  answer_invalid: row('permanent', 'The answer does not have the expected shape.', 'Update the older side.'),
+  // --- cli: the command line and its files
+  client_config_invalid: row('permanent', 'The configuration of the command line cannot be used.', 'Correct the named file, variable or flag.'),
+  argument_invalid: row('permanent', 'An argument cannot be used.', 'See the command with --help.'),
   // --- agent: the process on the device
   agent_config_invalid: row('permanent', 'The agent cannot start with these settings.', 'Correct the named flag, variable or key; --help lists all.'),
   agent_not_joined: row('permanent', 'This data directory holds no usable identity.', 'Run "drover agent join" first.'),
@@ -116,6 +120,61 @@ export const REASONS = {
   cmd_expired: row('permanent', 'The command arrived after its time.', 'Send it again with a later expiry.'),
   // --- sim: the generator of a machine fleet
   simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),
+  // --- hub: its database
+  database_newer: row('permanent', 'The database was written by a newer Drover.', 'Start that version or newer, or restore the backup made before the upgrade.'),
+  database_altered: row('internal', 'The database was migrated by other code than this version has.', 'Start the release that made it, or restore a backup.'),
+  // --- hub: devices at the broker
+  mqtt_packet_too_large: row('permanent', 'An MQTT packet is larger than its kind allows.', 'The connection is closed; send less in one packet.'),
+  mqtt_packet_invalid: row('integrity', 'The bytes are not the MQTT packets that a device may send.', 'The connection is closed; use an MQTT 3.1.1 client.'),
+  device_unknown: row('permanent', 'No device has this id.', 'Join the device first.'),
+  device_id_taken: row('permanent', 'A device with this id exists already.', 'Choose another id, or say that the device joins again.'),
+  device_secret_wrong: row('permanent', 'The device secret does not match.', 'Join the device again.'),
+  device_already_connected: row('permanent', 'Another live connection uses this device id; it stays.', 'Look for a copied identity: each device joins on its own.'),
+  device_not_allowed: row('permanent', 'The device may not publish or subscribe there.', 'Use the topics of docs/wire.md.'),
+  session_unsupported: row('permanent', 'The hub keeps no persistent MQTT sessions.', 'Connect with a clean session, a keep-alive and QoS 0 or 1.'),
+  subject_not_allowed: row('permanent', 'The device speaks for something that is not approved behind it.', 'Approve the child device first.'),
+  window_conflict: row('integrity', 'The same window revision arrived twice with different content.', 'The first one is kept; look for a copied device.'),
+  entry_unstorable: row('internal', 'The hub could not store an entry.', 'It is kept in quarantine; report it with the log of the hub.'),
+  hub_busy: row('transient', 'The hub has too much to do at the moment.', 'It is tried again by itself.'),
+  cmd_limit: row('transient', 'Too many commands wait for this device.', 'Wait until the device answered some of them.'),
+  // --- hub: blobs
+  blob_too_large: row('permanent', 'The file is larger than the limit.', 'Make it smaller or raise the limit.'),
+  blob_quota: row('permanent', 'The store of files is full.', 'Remove old versions or raise the quota.'),
+  // --- hub: rollouts
+  model_unknown: row('permanent', 'No model has this name.', 'List the models and choose one.'),
+  version_unknown: row('permanent', 'The model has no such version or alias.', 'List the versions and choose one.'),
+  target_invalid: row('permanent', 'The rollout does not say which devices it is for.', 'Give either devices or a label query.'),
+  target_empty: row('permanent', 'No device matches the target of the rollout.', 'Check the label query or join devices first.'),
+  rollout_unknown: row('permanent', 'No rollout has this id.', 'List the rollouts and choose one.'),
+  rollout_ended: row('permanent', 'The rollout has ended; ended rollouts do not change.', 'Start a new rollout.'),
+  conflict: row('transient', 'Someone else changed the same thing at the same moment.', 'Read it again and repeat the request.'),
+  opset_too_new: row('permanent', 'The model needs a newer operator set than the runtime on the device has.', 'Update the agent or export for an older operator set.'),
+  // --- hub: configuration and start
+  config_invalid: row('permanent', 'The configuration cannot be used.', 'Correct the named setting; --help lists all.'),
+  dev_not_loopback: row('permanent', 'Development mode listens on loopback only.', 'Bind to 127.0.0.1, or give --tls-cert and --tls-key.'),
+  tls_required: row('permanent', 'The hub does not start without TLS outside development mode.', 'Give --tls-cert and --tls-key, or --dev on loopback.'),
+  port_taken: row('permanent', 'The port is in use by another program.', 'Stop that program or choose another port with the named flag.'),
+  data_locked: row('permanent', 'Another hub uses this data folder.', 'Stop it, or give --data another folder.'),
+  // --- hub: HTTP
+  unauthorized: row('permanent', 'The request carries no valid token.', 'Send "Authorization: Bearer" with the content of run/token in the data folder of the hub.'),
+  host_refused: row('permanent', 'The Host header names a host that this hub does not answer for.', 'Use the address that the hub printed, or start it with --allow-host.'),
+  origin_refused: row('permanent', 'The request comes from a page of another origin.', 'Use the address of the hub itself.'),
+  request_invalid: row('permanent', 'The request does not match the API.', 'Correct the named field; /api/v1/openapi.json describes it.'),
+  body_too_large: row('permanent', 'The body is larger than the limit.', 'Send less, or raise the limit in the configuration.'),
+  body_type: row('permanent', 'The body has a content type that this route does not take.', 'Send the type that the API description names.'),
+  not_found: row('permanent', 'There is no such thing.', 'Check the name or id.'),
+  idempotency_conflict: row('permanent', 'The same Idempotency-Key was used for another request.', 'Use a new key for a new request.'),
+  idempotency_busy: row('transient', 'A request with the same Idempotency-Key is being worked on.', 'Ask again in a moment.'),
+  internal: row('internal', 'The hub failed on its side.', 'Look for the request id in the log of the hub.'),
+  not_ready: row('transient', 'The hub is not ready.', 'Ask again in a moment.'),
+  // --- hub: registry and training
+  version_conflict: row('permanent', 'This version number belongs to another manifest.', 'Prepare the version again and sign what that gives.'),
+  alias_reserved: row('permanent', 'The alias cannot be set.', 'Choose a name that starts with a letter and is not "latest".'),
+  acceptance_failed: row('integrity', 'The model does not give the answers that its trainer promised.', 'Read the log of the run; nothing was registered.'),
+  queue_full: row('transient', 'Too many training runs wait already.', 'Wait until one is done, or cancel one.'),
+  run_not_active: row('permanent', 'The run has ended already.', 'Nothing to do.'),
+  hub_restarted: row('transient', 'The hub ended while the run was working.', 'Start the run again.'),
+  hub_stopping: row('transient', 'The hub is shutting down.', 'Ask again when it is back.'),
 } as const satisfies Record<string, ReasonRow>;
 
 export type ReasonCode = keyof typeof REASONS;

@@ -1,0 +1,215 @@
+// Owns the SQL about rollouts and deployments. Never decides a move: every move is a compare-and-set on a revision.
+import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '@drover/core/deployment/table';
+import type { Selectable } from 'kysely';
+import type { DeploymentEventsTable, DeploymentsTable, RolloutState, RolloutsTable } from './schema.ts';
+import { query, type Statement, type Store, sqlOf, template } from './store.ts';
+
+/** Everything that is not terminal: named one by one, so that the index on the state is used. */
+const OPEN_STATES: readonly DeploymentState[] = [...DEVICE_STATES, ...HUB_STATES].filter(
+  (state) => !TERMINAL.has(state),
+);
+
+export type RolloutRow = Selectable<RolloutsTable>;
+export type DeploymentRow = Selectable<DeploymentsTable>;
+export type DeploymentEventRow = Selectable<DeploymentEventsTable>;
+
+export const insertRollout = (row: RolloutRow): Statement => ({
+  query: query(sqlOf.insertInto('rollouts').values(row)),
+});
+
+const deploymentInserted = template<DeploymentRow>(
+  [
+    'id', 'rollout', 'device', 'slot', 'manifest', 'state', 'revision', 'code', 'detail', 'createdAt', 'updatedAt',
+    'deviceState', 'deviceRevision', 'deviceCode', 'deviceDetail',
+  ], // biome-ignore format: one list
+  (row) => sqlOf.insertInto('deployments').values(row),
+);
+export const insertDeployment = (row: DeploymentRow): Statement => ({ query: deploymentInserted(row) });
+
+export interface DeploymentMove {
+  readonly id: string;
+  /** The revision that the decision was made on. */
+  readonly revision: number;
+  readonly to: DeploymentState;
+  readonly code: string | null;
+  readonly detail: string | null;
+  readonly now: number;
+}
+
+const moved = template<DeploymentMove>(['id', 'revision', 'to', 'code', 'detail', 'now'], (h) =>
+  sqlOf
+    .updateTable('deployments')
+    .set((e) => ({ state: h.to, revision: e('revision', '+', 1), code: h.code, detail: h.detail, updatedAt: h.now }))
+    .where('id', '=', h.id)
+    .where('revision', '=', h.revision),
+);
+export const moveDeployment = (move: DeploymentMove): Statement => ({ query: moved(move) });
+
+export interface DeviceClaim {
+  readonly id: string;
+  readonly device: string;
+  readonly deviceState: DeploymentState;
+  readonly deviceRevision: number;
+  readonly deviceCode: string | null;
+  readonly deviceDetail: string | null;
+}
+
+const claimed = template<DeviceClaim>(
+  ['id', 'device', 'deviceState', 'deviceRevision', 'deviceCode', 'deviceDetail'],
+  ({ id, device, ...claim }) =>
+    sqlOf
+      .updateTable('deployments')
+      .set(claim)
+      .where('id', '=', id)
+      .where('device', '=', device)
+      .where('deviceRevision', '<', claim.deviceRevision),
+);
+/** What the device says, kept as evidence; an older report changes nothing, nor one about another device's deployment. */
+export const storeDeviceClaim = (claim: DeviceClaim): Statement => ({ query: claimed(claim), expect: 'any' });
+
+const eventInserted = template<Omit<DeploymentEventRow, 'id'>>(
+  ['deployment', 'at', 'source', 'fromState', 'toState', 'revision', 'code', 'detail'],
+  (row) => sqlOf.insertInto('deploymentEvents').values(row),
+);
+export const insertDeploymentEvent = (row: Omit<DeploymentEventRow, 'id'>): Statement => ({
+  query: eventInserted(row),
+});
+
+const reported = template<DeviceClaim & { readonly at: number }>(
+  ['id', 'device', 'deviceState', 'deviceRevision', 'deviceCode', 'deviceDetail', 'at'],
+  (h) =>
+    sqlOf
+      .insertInto('deploymentEvents')
+      .columns(['deployment', 'at', 'source', 'fromState', 'toState', 'revision', 'code', 'detail'])
+      .expression((e) =>
+        e
+          .selectFrom('deployments')
+          .select((d) => [
+            'id',
+            d.val(h.at).as('at'),
+            d.val('device').as('source'),
+            'deviceState',
+            d.val(h.deviceState).as('toState'),
+            d.val(h.deviceRevision).as('revision'),
+            d.val(h.deviceCode).as('code'),
+            d.val(h.deviceDetail).as('detail'),
+          ])
+          .where('id', '=', h.id)
+          .where('device', '=', h.device),
+      ),
+);
+/** The event of a device's report; nothing when the deployment is unknown or another device's. */
+export const insertReportEvent = (claim: DeviceClaim, at: number): Statement => ({
+  query: reported({ ...claim, at }),
+  expect: 'any',
+});
+
+export const moveRollout = (id: string, revision: number, state: RolloutState, endedAt: number | null): Statement => ({
+  query: query(
+    sqlOf
+      .updateTable('rollouts')
+      .set((e) => ({ state, endedAt, revision: e('revision', '+', 1) }))
+      .where('id', '=', id)
+      .where('revision', '=', revision),
+  ),
+});
+
+export const readRollout = (store: Store, id: string): Promise<RolloutRow | undefined> =>
+  store.first(query(sqlOf.selectFrom('rollouts').selectAll().where('id', '=', id)));
+
+export const readDeployment = (store: Store, id: string): Promise<DeploymentRow | undefined> =>
+  store.first(query(sqlOf.selectFrom('deployments').selectAll().where('id', '=', id)));
+
+/** Newest first, before `cursor` (a rollout id). */
+export const listRollouts = (
+  store: Store,
+  page: { cursor?: string; limit: number },
+): Promise<readonly RolloutRow[]> => {
+  const base = sqlOf.selectFrom('rollouts').selectAll().orderBy('id', 'desc').limit(page.limit);
+  return store.rows(query(page.cursor === undefined ? base : base.where('id', '<', page.cursor)));
+};
+
+export const listRolloutsIn = (store: Store, state: RolloutState): Promise<readonly RolloutRow[]> =>
+  store.rows(query(sqlOf.selectFrom('rollouts').selectAll().where('state', '=', state).orderBy('id')));
+
+/** Deployments of a rollout, in the order of their ids. */
+export const listDeployments = (
+  store: Store,
+  rollout: string,
+  page: { cursor?: string; limit: number },
+): Promise<readonly DeploymentRow[]> => {
+  const base = sqlOf
+    .selectFrom('deployments')
+    .selectAll()
+    .where('rollout', '=', rollout)
+    .orderBy('id')
+    .limit(page.limit);
+  return store.rows(query(page.cursor === undefined ? base : base.where('id', '>', page.cursor)));
+};
+
+export const listDeploymentEvents = (store: Store, deployment: string): Promise<readonly DeploymentEventRow[]> =>
+  store.rows(
+    query(sqlOf.selectFrom('deploymentEvents').selectAll().where('deployment', '=', deployment).orderBy('id')),
+  );
+
+/** Deployments of these rollouts by state. */
+export const countDeployments = (
+  store: Store,
+  rollouts: readonly string[],
+): Promise<readonly { rollout: string; state: DeploymentState; count: number }[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('deployments')
+        .select((e) => ['rollout', 'state', e.fn.countAll<number>().as('count')])
+        .where('rollout', 'in', rollouts)
+        .groupBy(['rollout', 'state']),
+    ),
+  );
+
+export const listDeploymentsIn = (
+  store: Store,
+  states: readonly DeploymentState[],
+): Promise<readonly DeploymentRow[]> =>
+  store.rows(query(sqlOf.selectFrom('deployments').selectAll().where('state', 'in', states).orderBy('id')));
+
+/** Open deployments of these devices, oldest first. */
+export const listOpenDeployments = (store: Store, devices: readonly string[]): Promise<readonly DeploymentRow[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('deployments')
+        .selectAll()
+        .where('device', 'in', devices)
+        .where('state', 'in', OPEN_STATES)
+        .orderBy('id'),
+    ),
+  );
+
+export const listDeploymentsById = (store: Store, ids: readonly string[]): Promise<readonly DeploymentRow[]> =>
+  store.rows(query(sqlOf.selectFrom('deployments').selectAll().where('id', 'in', ids)));
+
+/** Devices that have something open. */
+export const listDevicesWithWork = async (store: Store): Promise<readonly string[]> => {
+  const rows = await store.rows(
+    query(sqlOf.selectFrom('deployments').select('device').distinct().where('state', 'in', OPEN_STATES)),
+  );
+  return rows.map((row) => row.device);
+};
+
+/** The newest committed or already installed deployment of each slot of these devices. */
+export const listLastGood = (
+  store: Store,
+  devices: readonly string[],
+): Promise<readonly { device: string; slot: string; id: string | null; manifest: string }[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('deployments')
+        // SQLite takes the other columns from the row that has the maximum (lang_select, bare columns).
+        .select((e) => ['device', 'slot', 'manifest', e.fn.max('id').as('id')])
+        .where('device', 'in', devices)
+        .where('state', 'in', ['committed', 'already_installed'])
+        .groupBy(['device', 'slot']),
+    ),
+  );

@@ -1,0 +1,123 @@
+// Reads what a rollout decision rests on: one snapshot per device, from a few queries for many devices. Never decides.
+
+import type { RuntimeLimits, RuntimeNeeds } from '@drover/core/rollout/compat';
+import type { DeploymentSnapshot, DeviceSnapshot, SlotWish } from '@drover/core/rollout/reconcile';
+import type { Manifest } from '@drover/trust/documents';
+import { SLOTS_PER_DEVICE } from '@drover/wire/limits';
+import { type DesiredFacts, listDesiredOf } from '../db/desired.ts';
+import { type DeviceRow, listDevicesById, listSlotsOf } from '../db/devices.ts';
+import { readVersionByManifest } from '../db/models.ts';
+import { type DeploymentRow, listDeploymentsById, listLastGood, listOpenDeployments } from '../db/rollouts.ts';
+import type { Store } from '../db/store.ts';
+
+/** A snapshot and the rows behind it, whose revisions the moves are checked against. */
+export interface DeviceFacts {
+  readonly device: string;
+  /** Undefined: the device was removed. */
+  readonly snapshot: DeviceSnapshot | undefined;
+  readonly desired: DesiredFacts | undefined;
+  readonly deployments: ReadonlyMap<string, DeploymentRow>;
+}
+
+export interface SnapshotReader {
+  read(devices: readonly string[], policyJson: string): Promise<readonly DeviceFacts[]>;
+}
+
+const NO_NEEDS: RuntimeNeeds = { irVersion: 0, opset: 0, mlOpset: 0 };
+const KEPT_NEEDS = 1_000;
+
+const groupBy = <T>(rows: readonly T[], key: (row: T) => string): ReadonlyMap<string, readonly T[]> =>
+  Map.groupBy(rows, key);
+
+const readLimits = (row: DeviceRow): RuntimeLimits | undefined =>
+  row.capabilitiesJson === null ? undefined : (JSON.parse(row.capabilitiesJson) as RuntimeLimits);
+
+const readSlots = (desired: DesiredFacts): Record<string, SlotWish> =>
+  JSON.parse(desired.slotsJson) as Record<string, SlotWish>;
+
+export function makeSnapshotReader(store: Store): SnapshotReader {
+  const needs = new Map<string, RuntimeNeeds>();
+
+  async function readNeeds(manifest: string): Promise<RuntimeNeeds> {
+    const held = needs.get(manifest);
+    if (held) return held;
+    const row = await readVersionByManifest(store, manifest);
+    // A version that is gone needs nothing that we know of; the device checks the signed manifest itself.
+    const found = row ? (JSON.parse(row.documentJson) as Manifest).runtime : NO_NEEDS;
+    if (needs.size >= KEPT_NEEDS) needs.clear();
+    needs.set(manifest, found);
+    return found;
+  }
+
+  async function toSnapshot(row: DeploymentRow): Promise<DeploymentSnapshot> {
+    const { id, slot, manifest, state, deviceState, deviceCode, deviceDetail } = row;
+    const head = { id, slot, manifest, state, needs: await readNeeds(manifest) };
+    if (deviceState === null) return head;
+    return {
+      ...head,
+      claim: {
+        state: deviceState,
+        ...(deviceCode !== null && { code: deviceCode }),
+        ...(deviceDetail !== null && { detail: deviceDetail }),
+      },
+    };
+  }
+
+  return {
+    async read(devices, policyJson) {
+      const [deviceRows, slotRows, desiredRows, open, good] = await Promise.all([
+        listDevicesById(store, devices),
+        listSlotsOf(store, devices),
+        listDesiredOf(store, devices),
+        listOpenDeployments(store, devices),
+        listLastGood(store, devices),
+      ]);
+      const named = desiredRows.flatMap((row) => Object.values(readSlots(row)).map((wish) => wish.deploymentId));
+      const namedRows = named.length === 0 ? [] : await listDeploymentsById(store, named);
+      const rows = new Map([...open, ...namedRows].map((row) => [row.id, row]));
+      const byDevice = {
+        device: new Map(deviceRows.map((row) => [row.id, row])),
+        desired: new Map(desiredRows.map((row) => [row.device, row])),
+        slots: groupBy(slotRows, (row) => row.device),
+        deployments: groupBy([...rows.values()], (row) => row.device),
+        good: groupBy(good, (row) => row.device),
+      };
+      return Promise.all(
+        devices.map(async (id): Promise<DeviceFacts> => {
+          const row = byDevice.device.get(id);
+          const desired = byDevice.desired.get(id);
+          const deployments = byDevice.deployments.get(id) ?? [];
+          const facts = { device: id, desired, deployments: new Map(deployments.map((d) => [d.id, d])) };
+          if (!row) return { ...facts, snapshot: undefined };
+          const limits = readLimits(row);
+          const snapshot: DeviceSnapshot = {
+            ...(limits && { limits }),
+            reportedGeneration: row.reportedGeneration,
+            isConflicting: row.desiredCode === 'desired_conflict',
+            running: Object.fromEntries(
+              (byDevice.slots.get(id) ?? []).flatMap((s) => (s.running === null ? [] : [[s.slot, s.running]])),
+            ),
+            ...(desired && {
+              desired: {
+                generation: desired.generation,
+                slots: readSlots(desired),
+                policy: desired.policyJson,
+                issuedAt: desired.issuedAt,
+                expiresAt: desired.expiresAt,
+              },
+            }),
+            deployments: await Promise.all(deployments.map(toSnapshot)),
+            lastGood: Object.fromEntries(
+              (byDevice.good.get(id) ?? []).flatMap((g) =>
+                g.id === null ? [] : [[g.slot, { deploymentId: g.id, manifest: g.manifest }]],
+              ),
+            ),
+            policy: policyJson,
+            maxSlots: SLOTS_PER_DEVICE,
+          };
+          return { ...facts, snapshot };
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,272 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '../deployment/table.ts';
+import { checkCompat } from './compat.ts';
+import {
+  type DeploymentSnapshot,
+  type DeviceSnapshot,
+  decideRollout,
+  type RolloutStep,
+  reconcileDevice,
+} from './reconcile.ts';
+
+const limits = { maxIr: 13, maxOpset: 26, maxMlOpset: 5 };
+const needs = { irVersion: 10, opset: 21, mlOpset: 3 };
+const base: DeviceSnapshot = {
+  limits, reportedGeneration: 0, isConflicting: false, running: {}, deployments: [], lastGood: {}, policy: 'p', maxSlots: 16,
+}; // biome-ignore format: one row
+const deployment = (id: string, over: Partial<DeploymentSnapshot> = {}): DeploymentSnapshot => ({
+  id, slot: 'default', manifest: `m-${id}`, state: 'queued', needs, ...over,
+}); // biome-ignore format: one row
+const desired = (generation: number, slots: Record<string, { deploymentId: string; manifest: string | null }>) => ({
+  generation, slots, policy: 'p', issuedAt: 0, expiresAt: 1000,
+}); // biome-ignore format: one row
+const wish = (id: string) => ({ deploymentId: id, manifest: `m-${id}` });
+
+/** What the executor does, on the snapshot. */
+function apply(snapshot: DeviceSnapshot, steps: readonly RolloutStep[], now: number): DeviceSnapshot {
+  let next = snapshot;
+  for (const step of steps) {
+    if (step.kind === 'issue') {
+      const generation = Math.max(next.desired?.generation ?? 0, next.reportedGeneration) + 1;
+      next = {
+        ...next,
+        desired: { generation, slots: step.slots, policy: next.policy, issuedAt: now, expiresAt: now + 1000 },
+      };
+    } else {
+      next = {
+        ...next,
+        deployments: next.deployments.map((d) => (d.id === step.deployment ? { ...d, state: step.to } : d)),
+      };
+    }
+  }
+  return next;
+}
+
+describe('one device', () => {
+  it('is offered what is queued, in a new document that keeps its other slots', () => {
+    const snapshot = { ...base, desired: desired(4, { other: wish('x') }), deployments: [deployment('a')] };
+    expect(reconcileDevice(snapshot, 0)).toEqual([
+      { kind: 'move', deployment: 'a', to: 'offered' },
+      { kind: 'issue', slots: { other: wish('x'), default: wish('a') } },
+    ]);
+  });
+
+  it('waits for its first hello before it is offered anything', () => {
+    const { limits: _, ...unheard } = base;
+    expect(reconcileDevice({ ...unheard, deployments: [deployment('a')] }, 0)).toEqual([]);
+  });
+
+  it('is not offered what its runtime cannot load', () => {
+    const d = deployment('a', { needs: { ...needs, opset: 27 } });
+    expect(reconcileDevice({ ...base, deployments: [d] }, 0)).toMatchObject([
+      { to: 'incompatible', code: 'opset_too_new' },
+    ]);
+  });
+
+  it('goes on with what it has when the newer one cannot run there', () => {
+    const newer = deployment('b', { needs: { ...needs, opset: 27 } });
+    const snapshot = {
+      ...base,
+      desired: desired(1, { default: wish('a') }),
+      deployments: [deployment('a', { state: 'staged' }), newer],
+    };
+    expect(reconcileDevice(snapshot, 0)).toMatchObject([{ deployment: 'b', to: 'incompatible' }]);
+  });
+
+  it('that runs the version already is told nothing, and it is not counted as work', () => {
+    const snapshot = { ...base, running: { default: 'm-a' }, deployments: [deployment('a')] };
+    expect(reconcileDevice(snapshot, 0)).toEqual([{ kind: 'move', deployment: 'a', to: 'already_installed' }]);
+  });
+
+  it('that runs the version but was told to leave it is told to stay', () => {
+    const snapshot = {
+      ...base,
+      running: { default: 'm-b' },
+      desired: desired(1, { default: wish('a') }),
+      deployments: [deployment('b')],
+    };
+    expect(reconcileDevice(snapshot, 0)).toContainEqual({ kind: 'issue', slots: { default: wish('b') } });
+  });
+
+  it('that claims success is believed only when the wanted model answers', () => {
+    const d = deployment('a', { state: 'probation', claim: { state: 'committed' } });
+    const at = { ...base, desired: desired(1, { default: wish('a') }), deployments: [d] };
+    expect(reconcileDevice(at, 0)).toEqual([]);
+    expect(reconcileDevice({ ...at, running: { default: 'm-other' } }, 0)).toEqual([]);
+    expect(reconcileDevice({ ...at, running: { default: 'm-a' } }, 0)).toEqual([
+      { kind: 'move', deployment: 'a', to: 'committed' },
+    ]);
+    // From earlier states the claim leads to probation and not further.
+    const early = { ...at, deployments: [{ ...d, state: 'offered' as const }] };
+    expect(reconcileDevice(early, 0)).toEqual([{ kind: 'move', deployment: 'a', to: 'probation' }]);
+  });
+
+  it('cannot claim states that only the hub gives', () => {
+    for (const state of HUB_STATES) {
+      const d = deployment('a', { state: 'offered', claim: { state } });
+      expect(reconcileDevice({ ...base, desired: desired(1, { default: wish('a') }), deployments: [d] }, 0)).toEqual(
+        [],
+      );
+    }
+  });
+
+  it('takes the newest of several; what has not reached the swap is superseded, what has is let finish', () => {
+    const started = deployment('a', { state: 'probation', claim: { state: 'probation' } });
+    const snapshot = {
+      ...base,
+      desired: desired(1, { default: wish('a') }),
+      deployments: [started, deployment('b'), deployment('c')],
+    };
+    expect(reconcileDevice(snapshot, 0)).toEqual([
+      { kind: 'move', deployment: 'b', to: 'superseded', detail: 'By deployment c.' },
+      { kind: 'move', deployment: 'c', to: 'offered' },
+      { kind: 'issue', slots: { default: wish('c') } },
+    ]);
+    const later = {
+      ...snapshot,
+      deployments: [started, deployment('c', { state: 'offered', claim: { state: 'accepted' } })],
+    };
+    expect(reconcileDevice(later, 0)).toContainEqual({
+      kind: 'move',
+      deployment: 'a',
+      to: 'superseded',
+      detail: 'By deployment c.',
+    });
+  });
+
+  it('goes back to what was good after a cancel, and keeps what it has when it is past the swap', () => {
+    const cancelled = deployment('b', { state: 'cancelled' });
+    const at = { ...base, desired: desired(2, { default: wish('b') }), deployments: [cancelled] };
+    expect(reconcileDevice({ ...at, lastGood: { default: wish('a') } }, 0)).toEqual([
+      { kind: 'issue', slots: { default: wish('a') } },
+    ]);
+    expect(reconcileDevice(at, 0)).toEqual([{ kind: 'issue', slots: {} }]);
+    const past = { ...at, deployments: [{ ...cancelled, claim: { state: 'activating' as const } }] };
+    expect(reconcileDevice(past, 0)).toEqual([]);
+  });
+
+  it.each([
+    ['holds a later generation than a restored hub', { reportedGeneration: 9 }],
+    ['holds the same generation with other content', { reportedGeneration: 3, isConflicting: true }],
+    ['was told another policy', { policy: 'q' }],
+  ])('that %s gets a new document once', (_, over) => {
+    const snapshot: DeviceSnapshot = { ...base, desired: desired(3, { default: wish('a') }), ...over };
+    const steps = reconcileDevice(snapshot, 0);
+    expect(steps).toEqual([{ kind: 'issue', slots: { default: wish('a') } }]);
+    const next = apply(snapshot, steps, 0);
+    expect(next.desired?.generation).toBeGreaterThan(Math.max(3, snapshot.reportedGeneration));
+    expect(reconcileDevice(next, 0)).toEqual([]);
+  });
+
+  it('gets a fresh document before the old one expires, while it still has to install something', () => {
+    const d = deployment('a', { state: 'downloading', claim: { state: 'downloading' } });
+    const snapshot = { ...base, desired: desired(1, { default: wish('a') }), deployments: [d] };
+    expect(reconcileDevice(snapshot, 499)).toEqual([]);
+    expect(reconcileDevice(snapshot, 501)).toEqual([{ kind: 'issue', slots: { default: wish('a') } }]);
+    expect(reconcileDevice({ ...snapshot, deployments: [{ ...d, state: 'committed' }] }, 900)).toEqual([]);
+  });
+
+  it('with all its slots in use is offered no further one', () => {
+    const full = { ...base, maxSlots: 1, desired: desired(1, { other: wish('x') }), deployments: [deployment('a')] };
+    expect(reconcileDevice(full, 0)).toMatchObject([{ to: 'incompatible', code: 'slot_not_allowed' }]);
+  });
+});
+
+describe('whatever is recorded', () => {
+  const state = fc.constantFrom<DeploymentState>(...DEVICE_STATES, ...HUB_STATES);
+  const claim = fc.option(fc.record({ state }), { nil: undefined });
+  const slot = fc.constantFrom('default', 'other');
+  const manifest = fc.constantFrom('m1', 'm2', 'm3');
+  const one = fc.record({ slot, manifest, state, claim, opset: fc.constantFrom(21, 27) });
+  const snapshots: fc.Arbitrary<DeviceSnapshot> = fc
+    .record({
+      isHeard: fc.boolean(),
+      reportedGeneration: fc.nat(5),
+      isConflicting: fc.boolean(),
+      running: fc.dictionary(slot, manifest),
+      generation: fc.option(fc.nat(5), { nil: undefined }),
+      named: fc.array(fc.nat(5), { maxLength: 2 }),
+      all: fc.array(one, { maxLength: 6 }),
+      maxSlots: fc.constantFrom(1, 16),
+      policy: fc.constantFrom('p', 'q'),
+      hasGood: fc.boolean(),
+    })
+    .map(
+      ({ isHeard, generation, named, all, hasGood, reportedGeneration, isConflicting, running, maxSlots, policy }) => {
+        const deployments = all.map(({ claim: c, opset, ...rest }, i) => ({
+          id: `${i}`,
+          ...rest,
+          needs: { ...needs, opset },
+          ...(c && { claim: c }),
+        }));
+        const slots = Object.fromEntries(
+          named.flatMap((i) =>
+            deployments[i] ? [[deployments[i].slot, { deploymentId: `${i}`, manifest: deployments[i].manifest }]] : [],
+          ),
+        );
+        return {
+        ...(isHeard && { limits }),
+        reportedGeneration, isConflicting, running, maxSlots, policy, deployments,
+        ...(generation !== undefined && { desired: desired(generation, slots) }),
+        lastGood: hasGood ? { default: { deploymentId: 'good', manifest: 'm1' } } : {},
+      }; // biome-ignore format: one row
+      },
+    );
+
+  it('no terminal state is left, nothing incompatible is offered, success is proven, and no model is taken away', () => {
+    fc.assert(
+      fc.property(snapshots, fc.nat(2000), (snapshot, now) => {
+        for (const step of reconcileDevice(snapshot, now)) {
+          if (step.kind === 'issue') {
+            for (const w of Object.values(step.slots)) expect(w.manifest).not.toBeNull();
+            for (const [name, w] of Object.entries(step.slots)) {
+              const d = snapshot.deployments.find((other) => other.id === w.deploymentId);
+              if (d) expect(d.slot).toBe(name);
+            }
+            continue;
+          }
+          const d = snapshot.deployments.find((other) => other.id === step.deployment);
+          if (!d) throw new Error('a step moves a deployment that does not exist');
+          expect(TERMINAL.has(d.state)).toBe(false);
+          if (step.to === 'offered') expect(snapshot.limits && checkCompat(d.needs, snapshot.limits).ok).toBe(true);
+          if (step.to === 'committed' || step.to === 'already_installed')
+            expect(snapshot.running[d.slot]).toBe(d.manifest);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('it comes to rest: after a few rounds there is nothing left to do, at most one open offer a slot is named', () => {
+    fc.assert(
+      fc.property(snapshots, fc.nat(2000), (start, now) => {
+        let snapshot = start;
+        let rounds = 0;
+        for (let steps = reconcileDevice(snapshot, now); steps.length > 0; steps = reconcileDevice(snapshot, now)) {
+          snapshot = apply(snapshot, steps, now);
+          expect(++rounds).toBeLessThan(5);
+        }
+        for (const name of ['default', 'other']) {
+          const waiting = snapshot.deployments.filter(
+            (d) => d.slot === name && ['queued', 'offered'].includes(d.state) && !d.claim,
+          );
+          expect(waiting.length).toBeLessThanOrEqual(1);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('a rollout', () => {
+  it.each([
+    [{ committed: 3, downloading: 1 }, undefined],
+    [{ queued: 1 }, undefined],
+    [{ committed: 3, failed: 1 }, 'completed'],
+    [{ committed: 1, superseded: 2 }, 'completed'],
+    [{ superseded: 2, removed: 1 }, 'superseded'],
+    [{ cancelled: 2 }, 'completed'],
+    [{}, 'completed'],
+  ])('with %o is %s', (counts, expected) => expect(decideRollout(counts)).toBe(expected));
+});

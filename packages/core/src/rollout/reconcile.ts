@@ -1,0 +1,219 @@
+// Decides what one device's deployments and desired document should become, from what is recorded. Pure: never signs,
+// stores or sends. Asked again after its steps are done it has nothing left to say.
+import {
+  DEVICE_STATES,
+  type DeploymentState,
+  type DeviceState,
+  isHubMoveLegal,
+  TERMINAL,
+} from '../deployment/table.ts';
+import { checkCompat, type RuntimeLimits, type RuntimeNeeds } from './compat.ts';
+
+/** One device's attempt, as the hub holds it. Ids sort by age. */
+export interface DeploymentSnapshot {
+  readonly id: string;
+  readonly slot: string;
+  readonly manifest: string;
+  readonly state: DeploymentState;
+  readonly needs: RuntimeNeeds;
+  /** The newest claim of the device about this deployment. */
+  readonly claim?: { readonly state: DeploymentState; readonly code?: string; readonly detail?: string };
+}
+
+export interface SlotWish {
+  readonly deploymentId: string;
+  readonly manifest: string | null;
+}
+
+export interface DesiredSnapshot {
+  readonly generation: number;
+  readonly slots: Readonly<Record<string, SlotWish>>;
+  /** The policy in the document, in the same form as `policy` of the snapshot. */
+  readonly policy: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+export interface DeviceSnapshot {
+  /** Undefined while the device has never said hello. */
+  readonly limits?: RuntimeLimits;
+  readonly reportedGeneration: number;
+  /** It holds this generation with other content. */
+  readonly isConflicting: boolean;
+  /** slot → manifest digest of the model that answers now. */
+  readonly running: Readonly<Record<string, string>>;
+  readonly desired?: DesiredSnapshot;
+  /** All that are not terminal and those that `desired` names. */
+  readonly deployments: readonly DeploymentSnapshot[];
+  /** slot → the newest deployment that succeeded there. */
+  readonly lastGood: Readonly<Record<string, SlotWish>>;
+  /** The policy that documents should carry now. */
+  readonly policy: string;
+  readonly maxSlots: number;
+}
+
+export type RolloutStep =
+  | {
+      readonly kind: 'move';
+      readonly deployment: string;
+      readonly to: DeploymentState;
+      readonly code?: string;
+      readonly detail?: string;
+    }
+  /** A new desired document with these slots; it replaces the one of the snapshot. */
+  | { readonly kind: 'issue'; readonly slots: Readonly<Record<string, SlotWish>> };
+
+/** Before the swap: a newer wish may still replace it. */
+const REPLACEABLE: ReadonlySet<DeploymentState> = new Set<DeploymentState>([
+  'queued', 'offered', 'accepted', 'deferred', 'downloading', 'verifying', 'staged',
+]); // biome-ignore format: one list
+
+const isDeviceState = (state: DeploymentState): state is DeviceState => DEVICE_STATES.some((s) => s === state);
+
+/** How far the device is known to be: its claim says more than the hub's own state. */
+const progressOf = (d: DeploymentSnapshot): DeploymentState => d.claim?.state ?? d.state;
+
+type Move = Extract<RolloutStep, { kind: 'move' }>;
+
+/**
+ * Follows the claim of the device. Success is never claimed: it holds when the model that answers is the one wanted, and
+ * until that is reported too the deployment stays in probation.
+ */
+function followClaim(d: DeploymentSnapshot, running: string | undefined): Move | undefined {
+  const { claim } = d;
+  if (!claim || !isDeviceState(claim.state)) return undefined;
+  const to = claim.state === 'committed' && running !== d.manifest ? 'probation' : claim.state;
+  if (!isHubMoveLegal(d.state, to)) return undefined;
+  return {
+    kind: 'move',
+    deployment: d.id,
+    to,
+    ...(claim.code !== undefined && { code: claim.code }),
+    ...(claim.detail !== undefined && { detail: claim.detail }),
+  };
+}
+
+/** An older deployment beside a newer one of the same slot. */
+function decideOlder(d: DeploymentSnapshot, newest: DeploymentSnapshot, running: string | undefined): Move | undefined {
+  const follow = followClaim(d, running);
+  if (follow && TERMINAL.has(follow.to)) return follow;
+  // Past the swap it is finished and never dropped, until the device says that it works at the newer one.
+  if (REPLACEABLE.has(progressOf(d)) || newest.claim) {
+    return { kind: 'move', deployment: d.id, to: 'superseded', detail: `By deployment ${newest.id}.` };
+  }
+  return follow;
+}
+
+interface SlotPlan {
+  readonly moves: readonly Move[];
+  /** What the slot should say; undefined leaves it as it is, 'drop' takes it out of the document. */
+  readonly wish?: SlotWish | 'drop';
+}
+
+function decideQueued(d: DeploymentSnapshot, snapshot: DeviceSnapshot, hasOlder: boolean): SlotPlan {
+  if (!snapshot.limits) return { moves: [] };
+  const compat = checkCompat(d.needs, snapshot.limits);
+  if (!compat.ok) {
+    return {
+      moves: [{ kind: 'move', deployment: d.id, to: 'incompatible', code: compat.code, detail: compat.detail }],
+    };
+  }
+  const wish = snapshot.desired?.slots[d.slot];
+  if (!hasOlder && snapshot.running[d.slot] === d.manifest && (wish === undefined || wish.manifest === d.manifest)) {
+    return { moves: [{ kind: 'move', deployment: d.id, to: 'already_installed' }] };
+  }
+  return {
+    moves: [{ kind: 'move', deployment: d.id, to: 'offered' }],
+    wish: { deploymentId: d.id, manifest: d.manifest },
+  };
+}
+
+/** A wish for a cancelled deployment goes back to what was good, unless the device is past the point of return. */
+function decideCancelled(slot: string, snapshot: DeviceSnapshot): SlotPlan {
+  const wish = snapshot.desired?.slots[slot];
+  const named = snapshot.deployments.find((d) => d.id === wish?.deploymentId);
+  if (named?.state !== 'cancelled' || !REPLACEABLE.has(named.claim?.state ?? 'offered')) return { moves: [] };
+  return { moves: [], wish: snapshot.lastGood[slot] ?? 'drop' };
+}
+
+function planSlot(slot: string, snapshot: DeviceSnapshot): SlotPlan {
+  const running = snapshot.running[slot];
+  const open = snapshot.deployments
+    .filter((d) => d.slot === slot && !TERMINAL.has(d.state))
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const newest = open.at(-1);
+  if (!newest) return decideCancelled(slot, snapshot);
+  const older = open.slice(0, -1);
+  const moves = older.flatMap((d) => decideOlder(d, newest, running) ?? []);
+  const isOpen = (d: DeploymentSnapshot): boolean => !moves.some((m) => m.deployment === d.id && TERMINAL.has(m.to));
+  if (newest.state === 'queued') {
+    const plan = decideQueued(newest, snapshot, older.some(isOpen));
+    // What cannot run here replaces nothing: the one before it is decided in the next round.
+    if (plan.moves.some((m) => m.to === 'incompatible')) return plan;
+    return { ...plan, moves: [...moves, ...plan.moves] };
+  }
+  const follow = followClaim(newest, running);
+  return { moves: follow ? [...moves, follow] : moves };
+}
+
+/** Whether the document must be issued again although no slot changes. */
+function mustReissue(snapshot: DeviceSnapshot, desired: DesiredSnapshot, now: number): boolean {
+  // After a restore of the hub the device may hold a later generation, or the same one with other content.
+  if (snapshot.reportedGeneration > desired.generation) return true;
+  if (snapshot.isConflicting && snapshot.reportedGeneration === desired.generation) return true;
+  if (desired.policy !== snapshot.policy) return true;
+  const isOld = now > desired.issuedAt + (desired.expiresAt - desired.issuedAt) / 2;
+  return isOld && snapshot.deployments.some((d) => !TERMINAL.has(d.state));
+}
+
+/**
+ * The steps for one device at `now` (ms since epoch). All of them belong together: they are carried out in one write
+ * transaction or not at all.
+ */
+export function reconcileDevice(snapshot: DeviceSnapshot, now: number): RolloutStep[] {
+  const { desired } = snapshot;
+  const slots = new Set([...snapshot.deployments.map((d) => d.slot), ...Object.keys(desired?.slots ?? {})]);
+  const wishes: Record<string, SlotWish> = { ...desired?.slots };
+  const steps: RolloutStep[] = [];
+  let isChanged = false;
+  for (const slot of [...slots].toSorted()) {
+    const { moves, wish } = planSlot(slot, snapshot);
+    if (
+      wish !== undefined &&
+      wish !== 'drop' &&
+      !Object.hasOwn(wishes, slot) &&
+      Object.keys(wishes).length >= snapshot.maxSlots
+    ) {
+      const detail = `The device has ${snapshot.maxSlots} slots already.`;
+      const refused: Move = {
+        kind: 'move',
+        deployment: wish.deploymentId,
+        to: 'incompatible',
+        code: 'slot_not_allowed',
+        detail,
+      };
+      steps.push(...moves.filter((m) => m.deployment !== wish.deploymentId), refused);
+      continue;
+    }
+    steps.push(...moves);
+    if (wish === undefined) continue;
+    isChanged = true;
+    if (wish === 'drop') delete wishes[slot];
+    else wishes[slot] = wish;
+  }
+  if (isChanged || (desired && mustReissue(snapshot, desired, now))) steps.push({ kind: 'issue', slots: wishes });
+  return steps;
+}
+
+/** What a running rollout becomes, from its deployments by state; undefined while one of them is open. */
+export function decideRollout(
+  counts: Readonly<Partial<Record<DeploymentState, number>>>,
+): 'completed' | 'superseded' | undefined {
+  const present = Object.entries(counts).filter(([, n]) => n > 0) as [DeploymentState, number][];
+  if (present.some(([state]) => !TERMINAL.has(state))) return undefined;
+  const isReplaced = present.some(([state]) => state === 'superseded');
+  const isNothingElse = present.every(
+    ([state]) => state === 'superseded' || state === 'removed' || state === 'cancelled',
+  );
+  return isReplaced && isNothingElse ? 'superseded' : 'completed';
+}
