@@ -69,7 +69,11 @@ export function openMetrics(sources: MetricSources, version: string): HubMetrics
   };
   counted('uplink_messages', 'MQTT messages taken in.', () => sources.mqtt().ingest.messages);
   counted('uplink_bytes', 'Payload bytes of these messages.', () => sources.mqtt().ingest.bytes);
-  counted('uplink_commits', 'Database commits of the ingest: fewer than messages when they are grouped.', () => sources.mqtt().ingest.commits);
+  counted(
+    'uplink_commits',
+    'Database commits of the ingest: fewer than messages when they are grouped.',
+    () => sources.mqtt().ingest.commits,
+  );
   counted('artifact_bytes', 'Bytes of artifacts sent to devices.', () => sources.mqtt().chunkBytes);
   new Counter({
     name: 'drover_hub_mqtt_refusals_total',
