@@ -213,6 +213,8 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         const held = desired.held();
         log.info({ generation: held?.generation }, 'a new desired document is held');
         if (held) windows.setPolicy(held.document.policy);
+        // The timer may sleep for a longer window than the one that now is open.
+        tickWindows();
         reporter.changed();
         loop?.wake();
       },
@@ -294,6 +296,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
 
   let windowTimer: NodeJS.Timeout | undefined;
   const tickWindows = (): void => {
+    clearTimeout(windowTimer);
     windows.tick();
     windowTimer = setTimeout(tickWindows, Math.min(WINDOW_TICK_MS, Math.max(10, windows.dueAt() - clock.now())));
   };
