@@ -6,15 +6,8 @@ import { createPredictor, type Predictor } from '@drover/infer/predictor';
 import { openWasm } from '@drover/infer/wasm';
 import { buildMlpModel, buildPipelineModel } from '@drover/testkit/models';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-
-interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly reference?: string;
-  readonly ratio?: number;
-  readonly budget?: string;
-}
+import { type BenchReport, type BenchRow, below, ratioAtMost } from './report.ts';
+import { measureInTurn, quantile, type Sample } from './turns.ts';
 
 function take<T>(result: Result<T>): T {
   if (!result.ok) throw new Error(`${result.code}: ${result.detail}`);
@@ -30,44 +23,18 @@ function drawFrom(seed: number): () => number {
   };
 }
 
-type Sample = () => Promise<unknown> | undefined;
-
-const BLOCK = 250;
-const ROUNDS = 40;
-
-/** Microseconds of each call, in blocks that take turns, after one block each that is thrown away. */
-async function measureInTurn(samples: readonly Sample[]): Promise<Float64Array[]> {
-  const times = samples.map(() => new Float64Array(BLOCK * ROUNDS));
-  for (let round = -2; round < ROUNDS; round += 1) {
-    for (const [which, sample] of samples.entries()) {
-      for (let call = 0; call < BLOCK; call += 1) {
-        const start = performance.now();
-        const waiting = sample();
-        if (waiting !== undefined) await waiting;
-        const took = (performance.now() - start) * 1000;
-        if (round >= 0) (times[which] as Float64Array)[round * BLOCK + call] = took;
-      }
-    }
-  }
-  return times.map((each) => each.toSorted());
-}
-
-const quantile = (sorted: Float64Array, share: number): number =>
-  sorted[Math.floor(share * sorted.length)] ?? Number.NaN;
-
-const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-
 /** Median and p99 of both sides; `medianBudget` is how many times the reference the median may take. */
-const compare = (name: string, ours: Float64Array, theirs: Float64Array, medianBudget?: number): Row[] =>
+const compare = (name: string, ours: Float64Array, theirs: Float64Array, medianBudget?: number): BenchRow[] =>
   [
-    { what: 'median', share: 0.5, budget: medianBudget === undefined ? undefined : `<= ${medianBudget} x reference` },
-    { what: 'p99', share: 0.99, budget: '< 1000 us' },
-  ].map(({ what, share, budget }) => {
-    const value = quantile(ours, share);
-    const reference = quantile(theirs, share);
-    const row = { name: `${name}: ${what}`, unit: 'us', value: round(value, 1), ratio: round(value / reference, 2) };
-    return { ...row, reference: `public session.run ${round(reference, 1)} us`, ...(budget ? { budget } : {}) };
-  });
+    { what: 'median', share: 0.5, budget: medianBudget === undefined ? undefined : ratioAtMost(medianBudget) },
+    { what: 'p99', share: 0.99, budget: below(1000) },
+  ].map(({ what, share, budget }) => ({
+    name: `${name}: ${what}`,
+    unit: 'µs',
+    value: quantile(ours, share),
+    reference: { name: 'public session.run', value: quantile(theirs, share) },
+    ...(budget && { budget }),
+  }));
 
 const callSync = (predictor: Predictor, x: Float32Array, c?: readonly string[]): Sample => {
   const { predictRowSync } = predictor;
@@ -79,7 +46,7 @@ const callSync = (predictor: Predictor, x: Float32Array, c?: readonly string[]):
   };
 };
 
-async function benchMlp(): Promise<Row[]> {
+async function benchMlp(): Promise<BenchRow[]> {
   const model = buildMlpModel([30, 64, 32, 2], drawFrom(7));
   const layout = {
     features: Array.from(
@@ -106,7 +73,7 @@ async function benchMlp(): Promise<Row[]> {
   ];
 }
 
-async function benchPipeline(): Promise<Row[]> {
+async function benchPipeline(): Promise<BenchRow[]> {
   const model = buildPipelineModel();
   const layout = {
     features: [
@@ -128,8 +95,6 @@ async function benchPipeline(): Promise<Row[]> {
 }
 
 /** One row at a time, in microseconds; `ratio` is ours over the reference. The budgets are those of DESIGN.md §12. */
-export async function bench(): Promise<{ title: string; rows: Row[] }> {
+export async function bench(): Promise<BenchReport> {
   return { title: 'One prediction in process', rows: [...(await benchMlp()), ...(await benchPipeline())] };
 }
-
-if (import.meta.main) console.table((await bench()).rows);

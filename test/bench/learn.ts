@@ -1,6 +1,5 @@
 // Measures the tree trainer beside scikit-learn's HistGradientBoosting on the same generated rows in the same run: time,
 // quality, and what the plain kernel costs. Without python3-sklearn it says so and gives no ratio. Never asserts.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,15 +10,8 @@ import { measureLoss, trainTrees } from '@drover/learn/gbdt/train';
 import { createRandom } from '@drover/learn/random';
 import { finish } from '@drover/learn/run-steps';
 import type { Task } from '@drover/learn/task';
-
-export interface BenchRow {
-  name: string;
-  value: number;
-  unit: string;
-  reference?: string;
-  ratio?: number;
-  budget?: string;
-}
+import { runPython } from './python.ts';
+import { type BenchReport, type BenchRow, ratioAtMost } from './report.ts';
 
 const FIT = 100_000;
 const TEST = 25_000;
@@ -112,21 +104,6 @@ else:
 print(json.dumps(dict(seconds=best, **out)))
 `;
 
-/** The last line that scikit-learn prints as JSON, or undefined when it is not there. */
-async function runPython(args: readonly string[]): Promise<Record<string, number> | undefined> {
-  return new Promise((resolve) => {
-    // One thread, as ours: the reference would otherwise take every core of the machine.
-    const env = { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' };
-    const child = spawn('/usr/bin/python3', ['-c', SCRIPT, ...args], { env, stdio: ['ignore', 'pipe', 'ignore'] });
-    let said = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    child.on('error', () => resolve(undefined));
-    child.on('close', (code) => resolve(code === 0 ? (JSON.parse(said) as Record<string, number>) : undefined));
-  });
-}
-
 async function runReference(task: Task, rows: ReturnType<typeof makeRows>): Promise<Outcome | undefined> {
   const dir = mkdtempSync(path.join(tmpdir(), 'drover-bench-'));
   try {
@@ -137,16 +114,14 @@ async function runReference(task: Task, rows: ReturnType<typeof makeRows>): Prom
       bytes(rows.fit.columns.flatMap((column, j) => [column, rows.test.columns[j] ?? column])),
     );
     writeFileSync(path.join(dir, 'y'), bytes([rows.fit.target, rows.test.target]));
-    const said = await runPython([dir, task, ...[FIT, TEST, FEATURES, ROUNDS, REPEATS].map(String)]);
+    const said = await runPython(SCRIPT, [dir, task, ...[FIT, TEST, FEATURES, ROUNDS, REPEATS].map(String)]);
     return said && { seconds: said['seconds'] ?? Number.NaN, loss: said['loss'] ?? Number.NaN, auc: said['auc'] };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-const show = (value: number): string => value.toPrecision(4);
-
-export async function bench(): Promise<{ title: string; rows: BenchRow[] }> {
+export async function bench(): Promise<BenchReport> {
   const rows: BenchRow[] = [];
   let absent = false;
   const cases = [
@@ -162,14 +137,14 @@ export async function bench(): Promise<{ title: string; rows: BenchRow[] }> {
     absent ||= reference === undefined;
     const beside = (pick: (outcome: Outcome) => number): Partial<BenchRow> =>
       reference
-        ? { reference: `scikit-learn ${show(pick(reference))}`, ratio: pick(ours) / pick(reference) }
-        : { reference: 'python3-sklearn is absent' };
+        ? { reference: { name: 'scikit-learn', value: pick(reference) } }
+        : { note: 'python3-sklearn is absent' };
     rows.push({
       name: `${name}: training time`,
       value: ours.seconds,
       unit: 's',
       ...beside((o) => o.seconds),
-      budget: '<= 2x',
+      budget: ratioAtMost(2),
     });
     rows.push({
       name: `${name}: ${task === 'regression' ? 'RMSE' : 'log loss'} on unseen rows`,
@@ -190,13 +165,10 @@ export async function bench(): Promise<{ title: string; rows: BenchRow[] }> {
         name: 'binary: training time without SIMD',
         value: plain.seconds,
         unit: 's',
-        reference: `SIMD ${show(ours.seconds)}`,
-        ratio: plain.seconds / ours.seconds,
+        reference: { name: 'SIMD', value: ours.seconds },
       });
     }
   }
-  const note = absent ? ' (scikit-learn is absent: install python3-sklearn for the reference)' : '';
-  return { title: `Tree trainer, ${FIT} rows x ${FEATURES} columns, ${ROUNDS} rounds, one thread${note}`, rows };
+  const notes = absent ? ['scikit-learn is absent: install the Debian package python3-sklearn for the reference.'] : [];
+  return { title: `Tree trainer, ${FIT} rows x ${FEATURES} columns, ${ROUNDS} rounds, one thread`, rows, notes };
 }
-
-if (import.meta.main) console.table((await bench()).rows);

@@ -269,6 +269,23 @@ export interface AuditTable {
   readonly hash: string;
 }
 
+export interface IdempotencyTable {
+  readonly key: string;
+  /** SHA-256 over method, path and body of the request. */
+  readonly request: string;
+  /** Null while the first request is being worked on. */
+  readonly status: number | null;
+  readonly body: string | null;
+  readonly createdAt: number;
+}
+
+export interface RunLogsTable {
+  readonly run: string;
+  readonly line: number;
+  readonly at: number;
+  readonly text: string;
+}
+
 export interface Tables {
   readonly meta: MetaTable;
   readonly devices: DevicesTable;
@@ -290,4 +307,6 @@ export interface Tables {
   readonly logs: LogsTable;
   readonly cmds: CmdsTable;
   readonly audit: AuditTable;
+  readonly idempotency: IdempotencyTable;
+  readonly runLogs: RunLogsTable;
 }

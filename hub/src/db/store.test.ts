@@ -124,7 +124,7 @@ describe('migrations', () => {
     await store.close();
     const db = new Database(file);
     const broken = {
-      number: 2,
+      number: MIGRATIONS.length + 1,
       name: 'broken',
       statements: ['CREATE TABLE half (x INTEGER)', 'CREATE TABLE half (x INTEGER)'],
     };

@@ -29,6 +29,8 @@ export interface IngestDeps {
 
 export interface IngestCounts {
   messages: number;
+  /** Payload bytes of all messages, repeats included. */
+  bytes: number;
   entries: number;
   windows: number;
   predictions: number;
@@ -65,6 +67,7 @@ export function makeIngest(deps: IngestDeps): Ingest {
   const { store, now } = deps;
   const counts: IngestCounts = {
     messages: 0,
+    bytes: 0,
     entries: 0,
     windows: 0,
     predictions: 0,
@@ -243,6 +246,7 @@ export function makeIngest(deps: IngestDeps): Ingest {
       await arrivals.close();
     },
     receive(session, kind, payload, done) {
+      counts.bytes += payload.length;
       arrivals.add({ session, kind, payload, receivedAt: now() }, done);
     },
     ended(session) {

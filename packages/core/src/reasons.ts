@@ -99,6 +99,25 @@ export const REASONS = {
   wire_field_invalid: row('permanent', 'A field of the message is missing or out of range.', 'Update the older side.'),
   wire_unknown_kind: row('permanent', 'An entry is of a kind that this program does not know.', 'Update the hub; the entry is kept in quarantine.'),
   topic_invalid: row('integrity', 'The topic is not one of ours.', 'Use the topics of docs/wire.md.'),
+  answer_invalid: row('permanent', 'The answer does not have the expected shape.', 'Update the older side.'),
+  // --- cli: the command line and its files
+  client_config_invalid: row('permanent', 'The configuration of the command line cannot be used.', 'Correct the named file, variable or flag.'),
+  argument_invalid: row('permanent', 'An argument cannot be used.', 'See the command with --help.'),
+  // --- agent: the process on the device
+  agent_config_invalid: row('permanent', 'The agent cannot start with these settings.', 'Correct the named flag, variable or key; --help lists all.'),
+  agent_not_joined: row('permanent', 'This data directory holds no usable identity.', 'Run "drover agent join" first.'),
+  agent_running: row('permanent', 'Another agent uses this data directory.', 'Stop it, or choose another directory with --data.'),
+  agent_data_newer: row('permanent', 'The data directory was written by a newer agent.', 'Update this agent or choose another directory.'),
+  agent_port_taken: row('permanent', 'The address of the local inference server is taken.', 'Choose another with --http, or port 0 for any free one.'),
+  agent_request_invalid: row('permanent', 'The request cannot be read.', 'Correct what the message names; see the Open Inference Protocol.'),
+  agent_request_too_large: row('permanent', 'The request is larger than the limit.', 'Send fewer rows in one request.'),
+  agent_not_found: row('permanent', 'There is nothing at this address.', 'GET /v1/status lists what this agent serves.'),
+  hub_unreachable: row('transient', 'The hub does not answer.', 'Check the address and that the hub runs, then try again.'),
+  join_refused: row('permanent', 'The hub did not take the device in.', 'Read the reason that the hub gives.'),
+  reading_unreadable: row('permanent', 'A sensor reading cannot be read as fields.', 'Send one JSON object, or one delimited line with the columns of the header.'),
+  label_unknown: row('permanent', 'The label belongs to a prediction that is not remembered any more, or already has its label.', 'Send labels sooner; it is counted as unmatched.'),
+  label_invalid: row('permanent', 'The label is not one that the model could have answered.', 'Send one of the class names, or a number for a regression.'),
+  cmd_expired: row('permanent', 'The command arrived after its time.', 'Send it again with a later expiry.'),
   // --- sim: the generator of a machine fleet
   simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),
   // --- hub: its database
@@ -130,6 +149,32 @@ export const REASONS = {
   rollout_ended: row('permanent', 'The rollout has ended; ended rollouts do not change.', 'Start a new rollout.'),
   conflict: row('transient', 'Someone else changed the same thing at the same moment.', 'Read it again and repeat the request.'),
   opset_too_new: row('permanent', 'The model needs a newer operator set than the runtime on the device has.', 'Update the agent or export for an older operator set.'),
+  // --- hub: configuration and start
+  config_invalid: row('permanent', 'The configuration cannot be used.', 'Correct the named setting; --help lists all.'),
+  dev_not_loopback: row('permanent', 'Development mode listens on loopback only.', 'Bind to 127.0.0.1, or give --tls-cert and --tls-key.'),
+  tls_required: row('permanent', 'The hub does not start without TLS outside development mode.', 'Give --tls-cert and --tls-key, or --dev on loopback.'),
+  port_taken: row('permanent', 'The port is in use by another program.', 'Stop that program or choose another port with the named flag.'),
+  data_locked: row('permanent', 'Another hub uses this data folder.', 'Stop it, or give --data another folder.'),
+  // --- hub: HTTP
+  unauthorized: row('permanent', 'The request carries no valid token.', 'Send "Authorization: Bearer" with the content of run/token in the data folder of the hub.'),
+  host_refused: row('permanent', 'The Host header names a host that this hub does not answer for.', 'Use the address that the hub printed, or start it with --allow-host.'),
+  origin_refused: row('permanent', 'The request comes from a page of another origin.', 'Use the address of the hub itself.'),
+  request_invalid: row('permanent', 'The request does not match the API.', 'Correct the named field; /api/v1/openapi.json describes it.'),
+  body_too_large: row('permanent', 'The body is larger than the limit.', 'Send less, or raise the limit in the configuration.'),
+  body_type: row('permanent', 'The body has a content type that this route does not take.', 'Send the type that the API description names.'),
+  not_found: row('permanent', 'There is no such thing.', 'Check the name or id.'),
+  idempotency_conflict: row('permanent', 'The same Idempotency-Key was used for another request.', 'Use a new key for a new request.'),
+  idempotency_busy: row('transient', 'A request with the same Idempotency-Key is being worked on.', 'Ask again in a moment.'),
+  internal: row('internal', 'The hub failed on its side.', 'Look for the request id in the log of the hub.'),
+  not_ready: row('transient', 'The hub is not ready.', 'Ask again in a moment.'),
+  // --- hub: registry and training
+  version_conflict: row('permanent', 'This version number belongs to another manifest.', 'Prepare the version again and sign what that gives.'),
+  alias_reserved: row('permanent', 'The alias cannot be set.', 'Choose a name that starts with a letter and is not "latest".'),
+  acceptance_failed: row('integrity', 'The model does not give the answers that its trainer promised.', 'Read the log of the run; nothing was registered.'),
+  queue_full: row('transient', 'Too many training runs wait already.', 'Wait until one is done, or cancel one.'),
+  run_not_active: row('permanent', 'The run has ended already.', 'Nothing to do.'),
+  hub_restarted: row('transient', 'The hub ended while the run was working.', 'Start the run again.'),
+  hub_stopping: row('transient', 'The hub is shutting down.', 'Ask again when it is back.'),
 } as const satisfies Record<string, ReasonRow>;
 
 export type ReasonCode = keyof typeof REASONS;

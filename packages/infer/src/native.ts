@@ -143,6 +143,7 @@ export async function openNative(options: NativeOptions = {}): Promise<Result<In
   const Session = found !== undefined && bindingWorks(ort.Tensor, found) ? found : undefined;
   return accept({
     name: 'native',
+    version: ort.env.versions.node ?? ort.env.versions.common,
     load: async (model, loadOptions = {}) => {
       const info = checkModel(model, loadOptions.check);
       if (!info.ok) return info;

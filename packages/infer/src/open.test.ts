@@ -7,7 +7,7 @@ import { openRuntime } from './open.ts';
 import type { InferenceRuntime } from './runtime.ts';
 import { openWasm } from './wasm.ts';
 
-const native: InferenceRuntime = { name: 'native', load: async () => refuse('onnx_load_failed', '') };
+const native: InferenceRuntime = { name: 'native', version: '', load: async () => refuse('onnx_load_failed', '') };
 const wasm: InferenceRuntime = { ...native, name: 'wasm' };
 const there = (runtime: InferenceRuntime) => async (): Promise<Result<InferenceRuntime>> => accept(runtime);
 const missing = (what: string) => async (): Promise<Result<InferenceRuntime>> => refuse('runtime_unavailable', what);

@@ -67,6 +67,8 @@ export interface LoadOptions {
 
 export interface InferenceRuntime {
   readonly name: 'native' | 'wasm';
+  /** Of ONNX Runtime, as it says itself. */
+  readonly version: string;
   /** Checks the file (onnx_*), then loads it; onnx_load_failed is what the runtime itself refuses. */
   load(model: Uint8Array, options?: LoadOptions): Promise<Result<ModelSession>>;
 }

@@ -23,6 +23,7 @@ export async function openWasm(): Promise<Result<InferenceRuntime>> {
   }
   return accept({
     name: 'wasm',
+    version: ort.env.versions.web ?? ort.env.versions.common,
     load: async (model, options = {}) => {
       const checked = checkModel(model, options.check);
       if (!checked.ok) return checked;

@@ -21,6 +21,8 @@ export interface HubProgram extends Program {
   readonly httpUrl: string;
   readonly mqttUrl: string;
   readonly mqttPort: number;
+  /** What HTTP asks for. */
+  readonly token: string;
   /** One call of the HTTP API, with the token of the data directory. */
   call<T>(method: string, route: string, body?: unknown): Promise<Answer<T>>;
   /** The same, for answers that must be 2xx. */
@@ -75,6 +77,7 @@ export async function startHub(
     httpUrl: ready.httpUrl,
     mqttUrl: ready.mqttUrl,
     mqttPort: Number(new URL(ready.mqttUrl).port),
+    token,
     call,
     get: <T>(route: string) => must<T>('GET', route),
     post: <T>(route: string, body: unknown) => must<T>('POST', route, body),
@@ -119,6 +122,14 @@ export interface AgentProgram extends Program {
   readonly data: string;
   readonly httpUrl: string;
 }
+
+/** Flags that give the next start of this hub its ports again, so that agents find it. */
+export const samePorts = (hub: HubProgram): string[] => [
+  '--http',
+  new URL(hub.httpUrl).host,
+  '--mqtt',
+  `127.0.0.1:${hub.mqttPort}`,
+];
 
 /** Joins a device through the agent's own command; the hub's token is read from its file. */
 export async function joinAgent(

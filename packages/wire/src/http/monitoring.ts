@@ -76,3 +76,6 @@ export const LabelsRequest = Type.Object({
   ),
 });
 export type LabelsRequest = Static<typeof LabelsRequest>;
+
+/** How many labels were taken, and the commands that carry them to the device. */
+export const LabelsResponse = Type.Object({ labels: Count, commands: Type.Array(Id) });

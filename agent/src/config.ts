@@ -1,0 +1,228 @@
+// Decides the settings of a run from flags, DROVER_* variables, a YAML file and defaults, in this order. Unknown keys are
+// refused. Never reads argv or the environment itself: main hands them in.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { isName, parseDeviceId, parseName } from '@drover/core/ids';
+import { accept, type Result, refuse } from '@drover/core/reasons';
+import type { RuntimePreference } from '@drover/infer/open';
+import { parse as parseYaml } from 'yaml';
+
+export interface HttpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type SourceConfig =
+  | { readonly kind: 'csv'; readonly file: string }
+  | { readonly kind: 'stdin' }
+  | { readonly kind: 'mqtt'; readonly url: string; readonly topic: string };
+
+export interface RunConfig {
+  readonly command: 'run';
+  readonly dataDir: string;
+  readonly http: HttpAddress | undefined;
+  readonly socket: string | undefined;
+  readonly runtime: RuntimePreference;
+  readonly source: SourceConfig | undefined;
+  readonly slot: string;
+  readonly rate: number;
+  readonly labelColumn: string | undefined;
+  readonly labelDelayMs: number;
+  readonly slots: readonly string[] | undefined;
+  readonly logLevel: string;
+}
+
+export interface JoinConfig {
+  readonly command: 'join';
+  readonly dataDir: string;
+  readonly hubUrl: string;
+  readonly tokenFile: string | undefined;
+  readonly id: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly rejoin: boolean;
+}
+
+export type Config = RunConfig | JoinConfig | { readonly command: 'help' };
+
+export const USAGE = `drover agent: the process that serves models on a device
+
+  agent join [--hub URL] [--token-file FILE] [--id ID] [--label KEY=VALUE ...] [--rejoin] [--data DIR]
+  agent run  [--data DIR] [--http HOST:PORT | --http off] [--socket PATH] [--runtime auto|native|wasm]
+             [--source csv:FILE | stdin | mqtt:TOPIC | mqtt://HOST[:PORT]/TOPIC] [--slot NAME] [--rate ROWS_PER_SECOND]
+             [--label-column NAME] [--label-delay-ms MS] [--slots NAME,NAME] [--log-level LEVEL] [--config FILE]
+
+Each flag of run is also a variable (DROVER_AGENT_HTTP, DROVER_AGENT_LABEL_COLUMN, DROVER_LOG_LEVEL) and a key of the YAML file.
+`;
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const RUN_KEYS = [
+  'data', 'http', 'socket', 'runtime', 'source', 'slot', 'rate', 'label-column', 'label-delay-ms', 'slots', 'log-level',
+] as const; // biome-ignore format: one list
+type RunKey = (typeof RUN_KEYS)[number];
+type Settings = Partial<Record<RunKey, string>>;
+
+const wrong = (detail: string) => refuse('agent_config_invalid', detail);
+
+const variableOf = (key: RunKey): string =>
+  key === 'log-level' ? 'DROVER_LOG_LEVEL' : `DROVER_AGENT_${key.toUpperCase().replaceAll('-', '_')}`;
+
+function readYaml(file: string): Result<Settings> {
+  let document: unknown;
+  try {
+    document = parseYaml(readFileSync(file, 'utf8'), { maxAliasCount: 0 });
+  } catch (error) {
+    return wrong(`"${file}": ${String(error instanceof Error ? error.message : error).slice(0, 200)}.`);
+  }
+  if (document === null || document === undefined) return accept({});
+  if (typeof document !== 'object' || Array.isArray(document))
+    return wrong(`"${file}" is not a list of keys and values.`);
+  const settings: Settings = {};
+  for (const [key, value] of Object.entries(document)) {
+    const known = RUN_KEYS.find((each) => each === key);
+    if (!known) return wrong(`"${file}" has the unknown key "${key.slice(0, 60)}".`);
+    settings[known] = Array.isArray(value) ? value.join(',') : String(value);
+  }
+  return accept(settings);
+}
+
+export function parseAddress(text: string): HttpAddress | undefined {
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) return undefined;
+  return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
+}
+
+function parseSource(text: string): Result<SourceConfig> {
+  if (text === 'stdin') return accept({ kind: 'stdin' });
+  if (text.startsWith('csv:') && text.length > 4) {
+    const file = path.resolve(text.slice(4));
+    return existsSync(file) ? accept({ kind: 'csv', file }) : wrong(`--source: there is no file "${file}".`);
+  }
+  const remote = /^(mqtts?:\/\/[^/\s]+)\/(\S+)$/.exec(text);
+  if (remote?.[1] && remote[2]) return accept({ kind: 'mqtt', url: remote[1], topic: remote[2] });
+  const local = /^mqtt:([^/\s]\S*)$/.exec(text);
+  if (local?.[1]) return accept({ kind: 'mqtt', url: 'mqtt://127.0.0.1:1883', topic: local[1] });
+  return wrong(`--source "${text.slice(0, 80)}" is none of csv:FILE, stdin, mqtt:TOPIC, mqtt://HOST/TOPIC.`);
+}
+
+function parseCount(key: RunKey, text: string, most: number): Result<number> {
+  const n = Number(text);
+  return text.trim() !== '' && Number.isFinite(n) && n >= 0 && n <= most
+    ? accept(n)
+    : wrong(`--${key} "${text.slice(0, 40)}" is not a number from 0 to ${most}.`);
+}
+
+function parseRun(settings: Settings): Result<RunConfig> {
+  const httpText = settings.http ?? (settings.socket === undefined ? '127.0.0.1:0' : 'off');
+  const http = httpText === 'off' ? undefined : parseAddress(httpText);
+  if (httpText !== 'off' && !http) return wrong(`--http "${httpText.slice(0, 80)}" is not HOST:PORT.`);
+  const runtime = (['auto', 'native', 'wasm'] as const).find((each) => each === (settings.runtime ?? 'auto'));
+  if (!runtime) return wrong(`--runtime "${settings.runtime?.slice(0, 40)}" is none of auto, native, wasm.`);
+  const source = settings.source === undefined ? accept(undefined) : parseSource(settings.source);
+  if (!source.ok) return source;
+  const slot = parseName(settings.slot ?? 'default');
+  if (!slot.ok) return slot;
+  const rate = parseCount('rate', settings.rate ?? '10', 1e6);
+  if (!rate.ok) return rate;
+  const delay = parseCount('label-delay-ms', settings['label-delay-ms'] ?? '0', 2 ** 31 - 1);
+  if (!delay.ok) return delay;
+  const slots = settings.slots?.split(',').map((name) => name.trim());
+  const badSlot = slots?.find((name) => !isName(name));
+  if (badSlot !== undefined) return wrong(`--slots: "${badSlot.slice(0, 80)}" is not a name.`);
+  const logLevel = settings['log-level'] ?? 'info';
+  if (!LEVELS.includes(logLevel))
+    return wrong(`--log-level "${logLevel.slice(0, 40)}" is none of ${LEVELS.join(', ')}.`);
+  return accept({
+    command: 'run',
+    dataDir: path.resolve(settings.data ?? '.drover/agent'),
+    http,
+    socket: settings.socket === undefined ? undefined : path.resolve(settings.socket),
+    runtime,
+    source: source.value,
+    slot: slot.value,
+    rate: rate.value,
+    labelColumn: settings['label-column'],
+    labelDelayMs: delay.value,
+    slots,
+    logLevel,
+  });
+}
+
+interface Flags {
+  readonly [name: string]: string | boolean | (string | boolean)[] | undefined;
+}
+
+const textOf = (flags: Flags, name: string): string | undefined => {
+  const value = flags[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+function parseLabels(values: unknown): Result<Record<string, string>> {
+  const labels: Record<string, string> = {};
+  for (const text of Array.isArray(values) ? values.map(String) : []) {
+    const at = text.indexOf('=');
+    const key = text.slice(0, Math.max(0, at));
+    if (!isName(key)) return wrong(`--label "${text.slice(0, 80)}" is not KEY=VALUE.`);
+    labels[key] = text.slice(at + 1);
+  }
+  return accept(labels);
+}
+
+function parseJoin(flags: Flags, env: Readonly<Record<string, string | undefined>>): Result<JoinConfig> {
+  const hubUrl = textOf(flags, 'hub') ?? env['DROVER_HUB'] ?? 'http://127.0.0.1:8080';
+  if (!/^https?:\/\/\S+$/.test(hubUrl) || !URL.canParse(hubUrl))
+    return wrong(`--hub "${hubUrl.slice(0, 80)}" is not an address like http://HOST:PORT.`);
+  const id = textOf(flags, 'id');
+  const checked = id === undefined ? accept(undefined) : parseDeviceId(id);
+  if (!checked.ok) return checked;
+  const labels = parseLabels(flags['label']);
+  if (!labels.ok) return labels;
+  const local = path.resolve('.drover/hub/run/token');
+  const tokenFile = textOf(flags, 'token-file') ?? env['DROVER_TOKEN_FILE'] ?? (existsSync(local) ? local : undefined);
+  const dataDir = path.resolve(textOf(flags, 'data') ?? env['DROVER_AGENT_DATA'] ?? '.drover/agent');
+  return accept({
+    command: 'join',
+    dataDir,
+    hubUrl,
+    tokenFile,
+    id,
+    labels: labels.value,
+    rejoin: flags['rejoin'] === true,
+  });
+}
+
+/** @param args what follows the program's name. @param env the environment. */
+export function parseConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Result<Config> {
+  const [command, ...rest] = args;
+  if (command === undefined || command === 'help' || args.includes('--help') || args.includes('-h'))
+    return accept({ command: 'help' });
+  if (command !== 'run' && command !== 'join') return wrong(`"${command.slice(0, 40)}" is neither run nor join.`);
+  const names = command === 'run' ? [...RUN_KEYS, 'config'] : ['hub', 'token-file', 'id', 'data'];
+  const options: Record<string, { type: 'string' | 'boolean'; multiple?: boolean }> = Object.fromEntries(
+    names.map((name) => [name, { type: 'string' }]),
+  );
+  if (command === 'join') {
+    options['label'] = { type: 'string', multiple: true };
+    options['rejoin'] = { type: 'boolean' };
+  }
+  let flags: Flags;
+  try {
+    flags = parseArgs({ args: rest, options, strict: true }).values as Flags;
+  } catch (error) {
+    return wrong(`${String(error instanceof Error ? error.message : error).slice(0, 200)}`);
+  }
+  if (command === 'join') return parseJoin(flags, env);
+  const file = textOf(flags, 'config') ?? env['DROVER_AGENT_CONFIG'];
+  const fromFile = file === undefined ? accept({}) : readYaml(file);
+  if (!fromFile.ok) return fromFile;
+  const settings: Settings = { ...fromFile.value };
+  for (const key of RUN_KEYS) {
+    const value = textOf(flags, key) ?? env[variableOf(key)];
+    if (value !== undefined) settings[key] = value;
+  }
+  return parseRun(settings);
+}

@@ -1,0 +1,191 @@
+// Owns the one connection to the hub: when to connect, what to subscribe, how messages become bytes. Never decides what
+// they mean.
+import net from 'node:net';
+import { backoffMs, RECONNECT, STABLE_AFTER_MS } from '@drover/core/backoff';
+import type { Refusal } from '@drover/core/reasons';
+import { encodeMessage } from '@drover/wire/encode';
+import type { Ack, Beat, Cmd, Desired, Hello, MessageOf, State } from '@drover/wire/messages';
+import { readMessage } from '@drover/wire/read';
+import { deviceFilter, HUB_TOPIC, parseTopic, type UpKind, upTopic } from '@drover/wire/topics';
+import mqtt, { type MqttClient } from 'mqtt';
+import type { Clock } from '../clock.ts';
+
+export interface Link {
+  start(): void;
+  isConnected(): boolean;
+  sendState(state: State): void;
+  send(kind: 'up' | 'req', message: MessageOf['up'] | MessageOf['req']): void;
+  stop(): Promise<void>;
+}
+
+export interface LinkHandlers {
+  readonly hello: (sessionId: string) => Hello;
+  /** The session stands: subscribed, and hello is on its way. */
+  readonly onConnected: () => void;
+  readonly onDisconnected: () => void;
+  readonly onDesired: (desired: Desired) => void;
+  readonly onAck: (ack: Ack) => void;
+  readonly onCmd: (cmd: Cmd) => void;
+  readonly onBeat: (beat: Beat) => void;
+  readonly onChunk: (digest: string, index: number, bytes: Uint8Array) => void;
+  /** A message that cannot be used: counted and logged, never fatal. */
+  readonly onBadMessage: (refusal: Refusal) => void;
+  readonly onTrouble: (message: string) => void;
+  /** Handling a message threw. */
+  readonly onFault: (error: unknown) => void;
+}
+
+export interface LinkDeps {
+  readonly url: string;
+  readonly device: string;
+  readonly secret: string;
+  readonly bootId: string;
+  readonly newId: () => string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly handlers: LinkHandlers;
+}
+
+/** Below this the agent tries again, so that two agents of one fleet do not come at the same moment. */
+const LEAST_WAIT_MS = 100;
+/** A goodbye that the broker does not take in this time is left to the will. */
+const GOODBYE_MS = 2000;
+
+export function makeLink({ url, device, secret, bootId, newId, clock, random, handlers }: LinkDeps): Link {
+  let client: MqttClient | undefined;
+  let isUp = false;
+  let isStopped = false;
+  let attempt = 0;
+  let upSince = 0;
+  let sessionId = '';
+  let timer: NodeJS.Timeout | undefined;
+
+  const stamp = () => ({ sentAt: clock.now(), sentMono: Math.floor(clock.mono()) });
+
+  function publish<K extends UpKind>(kind: K, message: MessageOf[K], qos: 0 | 1): void {
+    client?.publish(upTopic(device, kind), Buffer.from(encodeMessage(kind, message, stamp())), { qos });
+  }
+
+  function onMessage(topic: string, payload: Buffer): void {
+    const parsed = parseTopic(topic);
+    if (!parsed.ok) return handlers.onBadMessage(parsed);
+    const to = parsed.value;
+    if (to.kind === 'chunk') return handlers.onChunk(to.digest, to.index, payload);
+    if (to.to === 'hub' || (to.to === 'device' && to.device !== device)) return;
+    switch (to.kind) {
+      case 'desired': {
+        const arrived = readMessage('desired', payload);
+        return arrived.ok ? handlers.onDesired(arrived.value.message) : handlers.onBadMessage(arrived);
+      }
+      case 'ack': {
+        const arrived = readMessage('ack', payload);
+        return arrived.ok ? handlers.onAck(arrived.value.message) : handlers.onBadMessage(arrived);
+      }
+      case 'cmd': {
+        const arrived = readMessage('cmd', payload);
+        return arrived.ok ? handlers.onCmd(arrived.value.message) : handlers.onBadMessage(arrived);
+      }
+      case 'beat': {
+        const arrived = readMessage('beat', payload);
+        return arrived.ok ? handlers.onBeat(arrived.value.message) : handlers.onBadMessage(arrived);
+      }
+      default:
+        return to satisfies never;
+    }
+  }
+
+  function scheduleConnect(): void {
+    if (isStopped) return;
+    const waitMs = LEAST_WAIT_MS + backoffMs(RECONNECT, attempt, random());
+    attempt += 1;
+    clearTimeout(timer);
+    timer = setTimeout(connect, waitMs);
+  }
+
+  function connect(): void {
+    if (isStopped) return;
+    // The will names the session, so each connection is a new client.
+    sessionId = newId();
+    const will = Buffer.from(encodeMessage('gone', { sessionId, bootId }, stamp()));
+    const own = mqtt.connect(url, {
+      protocolVersion: 4,
+      clean: true,
+      clientId: device,
+      username: device,
+      password: secret,
+      keepalive: 30,
+      connectTimeout: 15_000,
+      reconnectPeriod: 0,
+      queueQoSZero: false,
+      resubscribe: false,
+      will: { topic: upTopic(device, 'gone'), payload: will, qos: 1, retain: false },
+    });
+    client = own;
+    own.on('connect', () => {
+      const { stream } = own;
+      if (stream instanceof net.Socket) stream.setNoDelay(true);
+      own.subscribe({ [deviceFilter(device)]: { qos: 1 }, [HUB_TOPIC]: { qos: 0 } }, (error, granted) => {
+        if (own !== client || isStopped) return;
+        const refused = granted?.find(({ qos }) => qos > 2);
+        if (error || refused) {
+          handlers.onTrouble(`the hub refused the subscription: ${error?.message ?? refused?.topic ?? ''}`);
+          own.end(true);
+          return;
+        }
+        isUp = true;
+        upSince = clock.mono();
+        publish('hello', handlers.hello(sessionId), 1);
+        handlers.onConnected();
+      });
+    });
+    own.on('message', (topic, payload) => {
+      try {
+        onMessage(topic, payload);
+      } catch (error) {
+        // A disk that takes nothing: the hub sends again what was not taken, so the connection goes on.
+        handlers.onFault(error);
+      }
+    });
+    own.on('error', (error) => handlers.onTrouble(error.message.slice(0, 200)));
+    own.on('close', () => {
+      if (own !== client) return;
+      client = undefined;
+      own.end(true);
+      if (isUp) {
+        isUp = false;
+        // A connection that did not hold is one more failed attempt: starting again at zero is a known storm.
+        if (clock.mono() - upSince >= STABLE_AFTER_MS) attempt = 0;
+        handlers.onDisconnected();
+      }
+      scheduleConnect();
+    });
+  }
+
+  return {
+    start: connect,
+    isConnected: () => isUp,
+    sendState: (state) => publish('state', state, 0),
+    send: (kind, message) => publish(kind, message as MessageOf[typeof kind], 0),
+    async stop() {
+      isStopped = true;
+      clearTimeout(timer);
+      const own = client;
+      client = undefined;
+      if (!own) return;
+      const wasUp = isUp;
+      // A DISCONNECT keeps the will from being published, and only some brokers tell the hub: say goodbye by hand.
+      await new Promise<void>((resolve) => {
+        const end = setTimeout(() => own.end(true, () => resolve()), GOODBYE_MS);
+        const finish = (): void =>
+          void own.end(!wasUp, () => {
+            clearTimeout(end);
+            resolve();
+          });
+        if (!wasUp) return finish();
+        const gone = Buffer.from(encodeMessage('gone', { sessionId, bootId }, stamp()));
+        own.publish(upTopic(device, 'gone'), gone, { qos: 1 }, finish);
+      });
+      isUp = false;
+    },
+  };
+}

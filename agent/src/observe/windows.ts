@@ -1,0 +1,154 @@
+// Owns the open window of each stream (slot x role x manifest): when it closes and what it then says. Never predicts.
+
+import { type WindowReference, WindowSketch } from '@drover/sketch/window-sketch';
+import type { ClosedBy, SlotRole, WindowId } from '@drover/wire/messages';
+import type { Clock } from '../clock.ts';
+import type { Outbox } from '../store/outbox.ts';
+
+export interface WindowPolicy {
+  readonly windowMs: number;
+  /** Windows start at whole multiples of `windowMs` from here. */
+  readonly windowEpochAt: number;
+}
+
+export const DEFAULT_WINDOWS: WindowPolicy = { windowMs: 900_000, windowEpochAt: 0 };
+/** A window with this many rows is closed early. */
+export const WINDOW_ROWS = 65_536;
+
+/** The first boundary after `now`. */
+export function nextBoundary({ windowMs, windowEpochAt }: WindowPolicy, now: number): number {
+  return windowEpochAt + (Math.floor((now - windowEpochAt) / windowMs) + 1) * windowMs;
+}
+
+/** One stream: what is counted goes to `sketch`; `id` is the identity of the window that is open now. */
+export interface Stream {
+  readonly sketch: WindowSketch;
+  readonly slot: string;
+  readonly role: SlotRole;
+  readonly manifest: string;
+  id: WindowId;
+  errors: number;
+  firstMono: number;
+  /** Notes one prediction at monotonic time `mono`; closes the window when it is full. */
+  noteRow(mono: number): void;
+  close(closedBy: ClosedBy): void;
+  /** Sends the window and takes the stream out of the book. */
+  end(closedBy: ClosedBy): void;
+  /** Closes the window if its time is over. */
+  tick(): void;
+}
+
+export interface WindowBook {
+  open(slot: string, role: SlotRole, manifest: string, reference: WindowReference | undefined): Stream;
+  setPolicy(policy: WindowPolicy): void;
+  /** Closes what is due. */
+  tick(): void;
+  /** When `tick` has something to do next, ms since epoch. */
+  dueAt(): number;
+}
+
+export interface WindowDeps {
+  readonly clock: Clock;
+  readonly bootId: string;
+  readonly outbox: Pick<Outbox, 'append'>;
+  readonly policy: WindowPolicy;
+}
+
+export function openWindowBook(deps: WindowDeps): WindowBook {
+  const { clock, bootId, outbox } = deps;
+  let policy = deps.policy;
+  const streams = new Set<Stream>();
+  /** Numbers go on when a manifest comes back in the same boot: a window's identity is used once. */
+  const numbers = new Map<string, number>();
+
+  function open(slot: string, role: SlotRole, manifest: string, reference: WindowReference | undefined): Stream {
+    const key = `${slot} ${role} ${manifest}`;
+    const sketch = new WindowSketch(reference);
+    let endAt = 0;
+    let endMono = 0;
+    let lastMono = 0;
+
+    const allocate = (): number => {
+      const number = (numbers.get(key) ?? -1) + 1;
+      numbers.set(key, number);
+      return number;
+    };
+    /** @param startAt the boundary when the window before ended there, else now. */
+    const begin = (number: number, now: number, startAt: number): WindowId => {
+      endAt = nextBoundary(policy, now);
+      endMono = clock.mono() + (endAt - now);
+      lastMono = clock.mono();
+      return { slot, role, manifest, bootId, number, startAt };
+    };
+    const now = clock.now();
+
+    /** Sends what the open window counted. An empty one says nothing that presence does not: false, and nothing is sent. */
+    function send(closedBy: ClosedBy): boolean {
+      if (sketch.rowCount === 0 && stream.errors === 0) return false;
+      // A clock that was set meanwhile must not stretch the window: its length is the monotonic one.
+      const length = Math.max(0, Math.floor(clock.mono() - stream.firstMono));
+      const body = {
+        kind: 'window' as const,
+        ...stream.id,
+        revision: 0,
+        endAt: closedBy === 'boundary' ? endAt : stream.id.startAt + length,
+        firstMono: Math.floor(stream.firstMono),
+        lastMono: Math.floor(lastMono),
+        rows: sketch.rowCount,
+        errors: stream.errors,
+        closedBy,
+        stats: sketch.encode(),
+      };
+      stream.errors = 0;
+      sketch.reset();
+      outbox.append({ subject: '', at: clock.now(), body });
+      return true;
+    }
+
+    const stream: Stream = {
+      sketch,
+      slot,
+      role,
+      manifest,
+      id: begin(allocate(), now, now),
+      errors: 0,
+      firstMono: clock.mono(),
+      noteRow(mono) {
+        lastMono = mono;
+        if (mono >= endMono) stream.close('boundary');
+        else if (sketch.rowCount >= WINDOW_ROWS) stream.close('count');
+      },
+      close(closedBy) {
+        const number = send(closedBy) ? allocate() : stream.id.number;
+        const closedAt = clock.now();
+        const startAt = closedBy === 'boundary' ? nextBoundary(policy, closedAt) - policy.windowMs : closedAt;
+        stream.id = begin(number, closedAt, startAt);
+        stream.firstMono = clock.mono();
+      },
+      end(closedBy) {
+        // A number that was never used goes back, so that a hole in the numbers always means loss.
+        if (!send(closedBy) && numbers.get(key) === stream.id.number) numbers.set(key, stream.id.number - 1);
+        streams.delete(stream);
+      },
+      tick() {
+        // The monotonic end closes it although the system clock was set back.
+        if (clock.now() >= endAt || clock.mono() >= endMono) stream.close('boundary');
+      },
+    };
+    streams.add(stream);
+    return stream;
+  }
+
+  return {
+    open,
+    setPolicy(next) {
+      if (next.windowMs === policy.windowMs && next.windowEpochAt === policy.windowEpochAt) return;
+      policy = next;
+      for (const stream of streams) stream.close('version');
+    },
+    tick() {
+      for (const stream of streams) stream.tick();
+    },
+    dueAt: () => nextBoundary(policy, clock.now()),
+  };
+}

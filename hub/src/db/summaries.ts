@@ -1,0 +1,103 @@
+// Owns the SQL behind summaries: exact totals per slot and manifest, and statistics bytes newest first. Never decodes them.
+import type { ExpressionBuilder } from 'kysely';
+import type { Tables } from './schema.ts';
+import { query, type Store, sqlOf } from './store.ts';
+
+export interface SummaryFilter {
+  readonly slot?: string;
+  readonly device?: string;
+  /** Windows that start at or after this, ms since epoch. */
+  readonly since?: number;
+}
+
+export interface StreamTotals {
+  readonly slot: string;
+  readonly manifest: string;
+  readonly devices: number;
+  readonly windows: number;
+  readonly rows: number;
+  readonly errors: number;
+  readonly fromAt: number;
+  readonly toAt: number;
+}
+
+type WindowBuilder = ExpressionBuilder<Tables, 'windows'>;
+type LabelBuilder = ExpressionBuilder<Tables, 'windowLabels'>;
+
+/** What answers counts: shadow models are judged elsewhere. */
+const matchWindows = (e: WindowBuilder, { slot, device, since }: SummaryFilter) =>
+  e.and([
+    e('role', '=', 'active'),
+    ...(slot === undefined ? [] : [e('slot', '=', slot)]),
+    ...(device === undefined ? [] : [e('device', '=', device)]),
+    ...(since === undefined ? [] : [e('startAt', '>=', since)]),
+  ]);
+
+const matchLabels = (e: LabelBuilder, { slot, device, since }: SummaryFilter) =>
+  e.and([
+    e('role', '=', 'active'),
+    ...(slot === undefined ? [] : [e('slot', '=', slot)]),
+    ...(device === undefined ? [] : [e('device', '=', device)]),
+    ...(since === undefined ? [] : [e('startAt', '>=', since)]),
+  ]);
+
+export const sumStreams = (store: Store, filter: SummaryFilter): Promise<readonly StreamTotals[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('windows')
+        .select((e) => [
+          'slot',
+          'manifest',
+          e.fn.count<number>('device').distinct().as('devices'),
+          e.fn.countAll<number>().as('windows'),
+          e.fn.sum<number>('rows').as('rows'),
+          e.fn.sum<number>('errors').as('errors'),
+          e.fn.min<number>('startAt').as('fromAt'),
+          e.fn.max<number>('endAt').as('toAt'),
+        ])
+        .where((e) => matchWindows(e, filter))
+        .groupBy(['slot', 'manifest'])
+        .orderBy('toAt', 'desc'),
+    ),
+  );
+
+export interface StreamBytes {
+  readonly slot: string;
+  readonly manifest: string;
+  readonly bytes: Uint8Array;
+}
+
+export const listWindowStats = (
+  store: Store,
+  filter: SummaryFilter,
+  page: { limit: number; offset: number },
+): Promise<readonly StreamBytes[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('windows')
+        .select(['slot', 'manifest', 'stats as bytes'])
+        .where((e) => matchWindows(e, filter))
+        .orderBy('startAt', 'desc')
+        .limit(page.limit)
+        .offset(page.offset),
+    ),
+  );
+
+export const listLabelCounts = (
+  store: Store,
+  filter: SummaryFilter,
+  page: { limit: number; offset: number },
+): Promise<readonly StreamBytes[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('windowLabels')
+        .select(['slot', 'manifest', 'counts as bytes'])
+        .where((e) => matchLabels(e, filter))
+        .orderBy('startAt', 'desc')
+        .limit(page.limit)
+        .offset(page.offset),
+    ),
+  );

@@ -1,0 +1,50 @@
+// Serves what the fleet reports and what the hub is doing. Never merges a window itself.
+import { refuse } from '@drover/core/reasons';
+import { Status, Summary, SummaryQuery } from '@drover/wire/http/monitoring';
+import type { Static } from 'typebox';
+import type { Summarise } from '../monitoring/summary.ts';
+import { problemResponses, sendRefusal } from './errors.ts';
+import type { Api } from './server.ts';
+
+export interface MonitoringRouteDeps {
+  readonly summarise: Summarise;
+  readonly status: () => Promise<Static<typeof Status>>;
+}
+
+const tags = ['monitoring'];
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+
+export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
+  api.get(
+    '/api/v1/summary',
+    {
+      schema: {
+        tags,
+        summary: 'Predictions, latency and quality per slot and version',
+        querystring: SummaryQuery,
+        response: { 200: Summary, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { slot, device, since } = request.query;
+      const sinceAt = since === undefined ? undefined : INSTANT.test(since) ? Date.parse(since) : Number.NaN;
+      if (Number.isNaN(sinceAt))
+        return sendRefusal(
+          reply,
+          refuse('request_invalid', '"since" must be an RFC 3339 instant such as 2026-03-01T00:00:00Z.'),
+        );
+      const items = await deps.summarise({
+        ...(slot === undefined ? {} : { slot }),
+        ...(device === undefined ? {} : { device }),
+        ...(sinceAt === undefined ? {} : { since: sinceAt }),
+      });
+      return reply.send({ items });
+    },
+  );
+
+  api.get(
+    '/api/v1/status',
+    { schema: { tags, summary: 'The hub at a glance', response: { 200: Status, ...problemResponses } } },
+    async () => deps.status(),
+  );
+}

@@ -1,0 +1,117 @@
+// `drover device …`: what is enrolled, what it runs, taking it away. Decides nothing about deployments.
+
+import type { Static } from '@drover/wire/http/check';
+import { Device, DeviceDetail } from '@drover/wire/http/devices';
+import type { Command } from 'commander';
+import { at } from '../hub-client.ts';
+import { formatAge, formatBytes, formatCount, renderPairs, shortDigest, type TableColumn } from '../table.ts';
+import {
+  addConnectionOptions,
+  asPage,
+  type Cli,
+  type ConnectionOptions,
+  connect,
+  parseWhole,
+  present,
+  tableFor,
+} from './common.ts';
+
+type DeviceView = Static<typeof Device>;
+type SlotView = DeviceView['slots'][number];
+
+const nameRef = (ref: SlotView['running']): string =>
+  ref === null
+    ? '-'
+    : ref.model !== undefined && ref.version !== undefined
+      ? `${ref.model}@${ref.version}`
+      : shortDigest(ref.manifest);
+
+const nameRunning = (device: DeviceView): string =>
+  device.slots
+    .map((s) =>
+      device.slots.length === 1 && s.slot === 'default' ? nameRef(s.running) : `${s.slot}:${nameRef(s.running)}`,
+    )
+    .join(' ');
+
+const nameSync = (device: DeviceView): string =>
+  device.slots.length === 0 ? '-' : device.slots.every((s) => s.inSync) ? 'yes' : 'no';
+
+const showLabels = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+
+const ageOf = (cli: Cli, instant: string | null): string =>
+  instant === null ? '-' : formatAge(cli.shell.now() - Date.parse(instant));
+
+const LIST: (cli: Cli) => readonly TableColumn<DeviceView>[] = (cli) => [
+  { title: 'DEVICE', value: (d) => d.id },
+  { title: 'PRESENCE', value: (d) => d.presence },
+  { title: 'SEEN', value: (d) => ageOf(cli, d.lastSeenAt), align: 'right' },
+  { title: 'RUNNING', value: nameRunning },
+  { title: 'IN SYNC', value: nameSync },
+  { title: 'AGENT', value: (d) => d.agentVersion },
+  { title: 'LABELS', value: (d) => showLabels(d.labels) },
+];
+
+const SLOTS: (cli: Cli) => readonly TableColumn<SlotView>[] = (cli) => [
+  { title: 'SLOT', value: (s) => s.slot },
+  { title: 'RUNNING', value: (s) => nameRef(s.running) },
+  { title: 'PREVIOUS', value: (s) => nameRef(s.previous) },
+  { title: 'DESIRED', value: (s) => nameRef(s.desired) },
+  { title: 'IN SYNC', value: (s) => (s.inSync ? 'yes' : 'no') },
+  { title: 'STATE', value: (s) => s.deployment?.state },
+  { title: 'SINCE', value: (s) => ageOf(cli, s.deployment?.enteredAt ?? null), align: 'right' },
+  { title: 'WHY', value: (s) => [s.deployment?.code, s.deployment?.detail].filter((t) => t).join(': ') },
+];
+
+function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
+  const { health, uplink } = device;
+  const pairs = renderPairs([
+    ['device', device.id],
+    ['presence', `${device.presence}, seen ${ageOf(cli, device.lastSeenAt)} ago`],
+    ['labels', showLabels(device.labels)],
+    ['joined', device.joinedAt],
+    ['agent', [device.agentVersion, device.runtime].filter((t) => t).join(', ')],
+    ['generation', `${device.reportedGeneration} reported, ${device.generation} desired`],
+    [
+      'uplink',
+      `${formatCount(uplink.lastSeq)} entries stored, ${formatCount(uplink.lostEntries)} lost, ${formatCount(uplink.quarantined)} refused`,
+    ],
+    ...(health
+      ? ([
+          ['memory', formatBytes(health.rssBytes)],
+          ['disk free', formatBytes(health.diskFreeBytes)],
+          ['up for', formatAge(health.uptimeMs)],
+          [
+            'outbox',
+            `${formatCount(health.outboxEntries)} entries, ${formatBytes(health.outboxBytes)}, ${formatCount(health.outboxDropped)} dropped`,
+          ],
+        ] as const)
+      : []),
+  ]);
+  return `${pairs}\n${tableFor(cli, SLOTS(cli), device.slots, 'No model was deployed to this device yet: drover deploy MODEL --devices ' + device.id)}`;
+}
+
+export function addDeviceCommands(program: Command, cli: Cli): void {
+  const device = program.command('device').description('devices of the fleet');
+  addConnectionOptions(device.command('list').summary('list devices').description('Lists devices: presence, what each runs and whether that is what it should run.'))
+    .option('--limit <n>', 'at most this many', parseWhole)
+    .addHelpText('after', '\nExamples:\n  drover device list\n  drover device list --json | jq \'.items[] | select(.presence != "online").id\'')
+    .action(async (options: ConnectionOptions & { limit?: number }) => {
+      const devices = await connect(cli, options).askAll(Device, at('devices'), options.limit ? { limit: options.limit } : {});
+      present(cli, options, asPage(devices), () => tableFor(cli, LIST(cli), devices, 'No device has joined yet: drover agent join'));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(device.command('show').summary('show one device').description('Shows one device: slots, running and desired versions, health, what it sent.'))
+    .argument('<device>', 'device id')
+    .action(async (id: string, options: ConnectionOptions) => {
+      const one = await connect(cli, options).ask(DeviceDetail, at('devices', id));
+      present(cli, options, one, () => renderDevice(cli, one));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(device.command('remove').summary('remove a device').description('Removes a device: its secret stops working and its session ends. What it reported stays.'))
+    .argument('<device>', 'device id')
+    .action(async (id: string, options: ConnectionOptions) => {
+      await connect(cli, options).askBytes(at('devices', id), { method: 'DELETE' });
+      present(cli, options, { removed: id }, () => `Removed ${id}.\n`);
+    }); // biome-ignore format: one chain
+}

@@ -1,0 +1,73 @@
+// The least that could store what devices send: aedes with one hook, one table, group commits, one acknowledgement per
+// device and commit. It reads no message, knows nobody and refuses nothing: the reference for the hub's ingest.
+//
+//   node bare-hub.ts DATABASE     prints {"port"} when it listens; a device's acknowledgement is the count of its messages
+import net from 'node:net';
+import { downTopic } from '@drover/wire/topics';
+import { Aedes, type Client } from 'aedes';
+import Database from 'better-sqlite3';
+
+/** The same as the hub's: how long a message waits for company, and how many one commit takes. */
+const WAIT_MS = 10;
+const BATCH = 2000;
+
+const db = new Database(process.argv[2] ?? '');
+db.pragma('journal_mode = WAL');
+db.pragma('synchronous = FULL');
+db.exec(
+  'CREATE TABLE messages (receivedAt INTEGER, device TEXT, n INTEGER, payload BLOB, PRIMARY KEY (receivedAt, device, n)) STRICT, WITHOUT ROWID',
+);
+const insert = db.prepare('INSERT INTO messages VALUES (?, ?, ?, ?)');
+
+interface Message {
+  readonly client: Client;
+  readonly n: number;
+  readonly at: number;
+  readonly payload: Buffer;
+}
+
+const counts = new WeakMap<Client, number>();
+let waiting: Message[] = [];
+let timer: NodeJS.Timeout | undefined;
+
+const store = db.transaction((batch: readonly Message[]) => {
+  for (const { client, n, at, payload } of batch) insert.run(at, client.id, n, payload);
+}).immediate;
+
+function commit(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  const batch = waiting.splice(0, BATCH);
+  store(batch);
+  const last = new Map(batch.map(({ client, n }) => [client, n]));
+  for (const [client, n] of last) {
+    const payload = Buffer.alloc(4);
+    payload.writeUInt32BE(n);
+    const topic = downTopic(client.id, 'ack');
+    client.publish({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false }, () => undefined);
+  }
+  if (waiting.length > 0) timer = setTimeout(commit, waiting.length >= BATCH ? 0 : WAIT_MS);
+}
+
+const broker = await Aedes.createBroker({
+  concurrency: 0,
+  authorizePublish: (client, packet, done) => {
+    if (client) {
+      const n = (counts.get(client) ?? 0) + 1;
+      counts.set(client, n);
+      waiting.push({ client, n, at: Date.now(), payload: packet.payload as Buffer });
+      if (waiting.length === BATCH) setImmediate(commit);
+      else timer ??= setTimeout(commit, WAIT_MS);
+    }
+    done(null);
+  },
+});
+const server = net.createServer({ noDelay: true }, broker.handle);
+server.listen(0, '127.0.0.1', () => {
+  const address = server.address();
+  process.stdout.write(`${JSON.stringify({ port: typeof address === 'object' ? address?.port : 0 })}\n`);
+});
+process.on('SIGTERM', () => {
+  db.close();
+  process.exit(0);
+});

@@ -1,0 +1,18 @@
+// Names every bench and says how to load it. Never runs one.
+import type { BenchReport } from './report.ts';
+
+interface Module {
+  bench(): Promise<BenchReport>;
+}
+
+/** In the order in which they run. */
+export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
+  sketch: () => import('./sketch.ts'),
+  wire: () => import('./wire.ts'),
+  infer: () => import('./infer.ts'),
+  'agent-predict': () => import('./agent-predict.ts'),
+  'hub-ingest': () => import('./hub-ingest.ts'),
+  learn: () => import('./learn.ts'),
+  quality: () => import('./quality.ts'),
+  disk: () => import('./disk.ts'),
+};
