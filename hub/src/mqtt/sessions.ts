@@ -22,8 +22,8 @@ export interface Session {
   sentAt: number;
   /** When `lastSeenAt` was written last. */
   touchedAt: number;
-  /** Blobs that the device may fetch: those that its desired document names. */
-  artifacts: ReadonlySet<string>;
+  /** Blobs that the device may fetch: those that its desired document names. Undefined until that was looked up. */
+  artifacts: ReadonlySet<string> | undefined;
 }
 
 export interface Sessions {
@@ -56,7 +56,7 @@ export function makeSessions(): Sessions {
         sentGeneration: 0,
         sentAt: 0,
         touchedAt: 0,
-        artifacts: new Set(),
+        artifacts: undefined,
       };
       byConnection.set(connection, session);
       byDevice.set(connection.device, session);
