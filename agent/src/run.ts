@@ -212,7 +212,11 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         reporter.setRefusal(undefined);
         const held = desired.held();
         log.info({ generation: held?.generation }, 'a new desired document is held');
-        if (held) windows.setPolicy(held.document.policy);
+        if (held) {
+          windows.setPolicy(held.document.policy);
+          // The timer stands for the old length: a replay that has ended would wait for it with its last window open.
+          tickWindows();
+        }
         reporter.changed();
         loop?.wake();
       },
@@ -294,6 +298,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
 
   let windowTimer: NodeJS.Timeout | undefined;
   const tickWindows = (): void => {
+    clearTimeout(windowTimer);
     windows.tick();
     windowTimer = setTimeout(tickWindows, Math.min(WINDOW_TICK_MS, Math.max(10, windows.dueAt() - clock.now())));
   };
