@@ -63,7 +63,7 @@ async function measureHub(windowsPerMessage: number): Promise<Measured> {
     const hub = await startHub(path.join(folder, 'hub'), ['--log-level', 'warn']);
     const devices: { id: string; secret: string }[] = [];
     for (let i = 0; i < DEVICES; i += 1) {
-      const { device, secret } = await hub.post<JoinResponse>('/api/v1/devices/join', { id: `bench-${i}` });
+      const { device, secret } = await hub.post<JoinResponse>('/api/v1/devices', { id: `bench-${i}` });
       devices.push({ id: device, secret });
     }
     const measured = await runLoad(folder, hub, { target: 'hub', port: hub.mqttPort, devices, windowsPerMessage });
