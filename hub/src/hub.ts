@@ -27,6 +27,7 @@ import { addLabelRoutes } from './http/labels.ts';
 import { addModelRoutes } from './http/models.ts';
 import { addMonitoringRoutes } from './http/monitoring.ts';
 import { addRunRoutes } from './http/runs.ts';
+import { addRolloutRoutes } from './http/rollouts.ts';
 import { buildServer } from './http/server.ts';
 import { openKeys } from './keys.ts';
 import { openMetrics } from './metrics.ts';
@@ -34,6 +35,7 @@ import { readStatus } from './monitoring/status.ts';
 import { openSummaries } from './monitoring/summary.ts';
 import { type MqttSide, startMqtt } from './mqtt/start-mqtt.ts';
 import { openTrial } from './registry/trial.ts';
+import { type Reconciler, startReconciler } from './rollouts/tick.ts';
 import { openRunner } from './training/runner.ts';
 
 export interface RunningHub {
@@ -146,9 +148,10 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   closers.push(() => store.close());
   const keys = await openKeys(data.keys);
   if (!keys.ok) return fail(keys);
-  const { release, trusted, root, created } = keys.value;
+  const { release, director, trusted, root, created } = keys.value;
   const newId = (): string => makeId(now(), randomBytes(10));
-  const { hubId } = await ensureIdentity(store, { hubId: newId(), createdAt: now() });
+  const identity = await ensureIdentity(store, { hubId: newId(), createdAt: now() });
+  const { hubId } = identity;
   await store.commit([dropOpenKeys()]);
   const blobs = await openFolderStore(data.blobs, config.blobQuotaGb * 1024 ** 3);
   const token = openToken(data.tokenFile);
@@ -170,6 +173,8 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   closers.push(() => runner.stop());
 
   const mqttAddress = splitAddress(config.mqtt);
+  // The broker reports to the rollouts and they send through the broker: one of the two comes first.
+  let rollouts: Reconciler | undefined;
   let mqtt: MqttSide;
   try {
     mqtt = await startMqtt({
@@ -179,7 +184,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
       hubId,
       now,
       newId,
-      onReported: () => undefined,
+      onReported: (device) => rollouts?.poke(device),
       host: bareHost(mqttAddress.host),
       port: mqttAddress.port,
       ...(tls.value && { tls: tls.value }),
@@ -188,6 +193,21 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
     return fail(explainListen(error, 'mqtt', config.mqtt));
   }
   closers.push(() => mqtt.close());
+  const reconciler = startReconciler({
+    store,
+    director,
+    policy: {
+      windowMs: config.windowSeconds * 1000,
+      windowEpochAt: identity.createdAt,
+      probationMs: config.probationSeconds * 1000,
+    },
+    now,
+    log,
+    onDesired: (device) =>
+      void mqtt.sendDesired(device).catch((error: unknown) => log.error({ err: error, device }, 'not sent')),
+  });
+  rollouts = reconciler;
+  closers.push(() => reconciler.close());
   const mqttScheme = tls.value === undefined ? 'mqtt' : 'mqtts';
   const mqttUrl = config.mqttUrl ?? `${mqttScheme}://${nameHost(mqttAddress.host, config)}:${mqtt.port}`;
 
@@ -206,10 +226,11 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   // No host is allowed until the port is known.
   let rules: AuthRules = { hosts: new Set(), tokenHash: hashToken(token), scheme };
   const shared = { store, now };
-  const endSession = (device: string): void =>
-    void mqtt
-      .disconnect(device)
-      .catch((error: unknown) => log.error({ err: error, device }, 'a session was not ended'));
+  const endSession = (device: string): void => {
+    void mqtt.disconnect(device).catch((error: unknown) => log.error({ err: error, device }, 'a session was not ended'));
+    // A device that was removed takes its deployments along.
+    reconciler.poke(device);
+  };
   const api = await buildServer({
     log,
     rules: () => rules,
@@ -223,6 +244,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
       (to) => addModelRoutes(to, registry),
       (to) => addRunRoutes(to, { ...shared, runner }),
       (to) => addDeviceRoutes(to, { ...shared, hubId, root: envelopeToJson(root), mqttUrl, endSession }),
+      (to) => addRolloutRoutes(to, { ...shared, reconciler }),
       (to) => addLabelRoutes(to, { ...shared, sendCmd: mqtt.sendCmd }),
       (to) =>
         addMonitoringRoutes(to, {

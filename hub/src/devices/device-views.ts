@@ -1,10 +1,11 @@
 // Owns how devices look over HTTP: what each reports beside what it should run. Reads the database, never writes it.
 import type { Device, DeviceDetail, SlotView } from '@drover/wire/http/devices';
 import type { Static } from 'typebox';
-import { countQuarantine, listDeploymentsById, listDesiredOf } from '../db/device-views.ts';
+import { listDesiredOf } from '../db/desired.ts';
+import { countQuarantine } from '../db/device-views.ts';
 import { type DeviceRow, type DeviceSlotRow, listSlotsOf } from '../db/devices.ts';
 import { listVersionsByManifest, type VersionFacts } from '../db/models.ts';
-import type { DeploymentRow } from '../db/rollouts.ts';
+import { type DeploymentRow, listDeploymentsById } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import { listOutboxes } from '../db/uplink.ts';
 
