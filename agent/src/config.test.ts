@@ -22,18 +22,33 @@ describe('parseConfig', () => {
     const env = { DROVER_AGENT_HTTP: '127.0.0.1:2', DROVER_AGENT_RUNTIME: 'native', DROVER_LOG_LEVEL: 'warn' };
     expect(parseConfig(['run', '--config', file, '--http', '127.0.0.1:3'], env)).toMatchObject({
       ok: true,
-      value: { http: { port: 3 }, runtime: 'native', socket: '/tmp/x.sock', slots: ['a', 'b'], logLevel: 'warn', slot: 'default' },
+      value: {
+        http: { port: 3 },
+        runtime: 'native',
+        socket: '/tmp/x.sock',
+        slots: ['a', 'b'],
+        logLevel: 'warn',
+        slot: 'default',
+      },
     });
-    expect(parseConfig(['run'], {})).toMatchObject({ value: { http: { host: '127.0.0.1', port: 0 }, runtime: 'auto' } });
-    expect(parseConfig(['run', '--socket', '/tmp/a'], {})).toMatchObject({ value: { http: undefined, socket: '/tmp/a' } });
+    expect(parseConfig(['run'], {})).toMatchObject({
+      value: { http: { host: '127.0.0.1', port: 0 }, runtime: 'auto' },
+    });
+    expect(parseConfig(['run', '--socket', '/tmp/a'], {})).toMatchObject({
+      value: { http: undefined, socket: '/tmp/a' },
+    });
   });
 
   it('reads sources', () => {
     const sourceOf = (text: string) => parseConfig(['run', '--source', text], {});
     expect(sourceOf(`csv:${csv}`)).toMatchObject({ value: { source: { kind: 'csv', file: csv } } });
     expect(sourceOf('stdin')).toMatchObject({ value: { source: { kind: 'stdin' } } });
-    expect(sourceOf('mqtt:plant/press')).toMatchObject({ value: { source: { url: 'mqtt://127.0.0.1:1883', topic: 'plant/press' } } });
-    expect(sourceOf('mqtt://gw:1884/plant/+')).toMatchObject({ value: { source: { url: 'mqtt://gw:1884', topic: 'plant/+' } } });
+    expect(sourceOf('mqtt:plant/press')).toMatchObject({
+      value: { source: { url: 'mqtt://127.0.0.1:1883', topic: 'plant/press' } },
+    });
+    expect(sourceOf('mqtt://gw:1884/plant/+')).toMatchObject({
+      value: { source: { url: 'mqtt://gw:1884', topic: 'plant/+' } },
+    });
   });
 
   it('refuses what it does not know, by code', () => {
@@ -43,7 +58,8 @@ describe('parseConfig', () => {
       ['run', '--config', yaml('htpp: x\n')], ['run', '--config', yaml('- a\n- b\n- cc\n')], ['run', '--config', path.join(dir, 'none.yaml')],
       ['join', '--hub', 'nowhere'], ['join', '--label', 'novalue'],
     ]; // biome-ignore format: one list
-    for (const args of wrong) expect([args, parseConfig(args, {})]).toMatchObject([args, { code: 'agent_config_invalid' }]);
+    for (const args of wrong)
+      expect([args, parseConfig(args, {})]).toMatchObject([args, { code: 'agent_config_invalid' }]);
     expect(parseConfig(['join', '--id', 'Bad Id'], {})).toMatchObject({ code: 'device_id_invalid' });
     expect(parseConfig(['join', '--label', 'site=a=b', '--id', 'x'], { DROVER_HUB: 'http://h:1' })).toMatchObject({
       value: { hubUrl: 'http://h:1', id: 'x', labels: { site: 'a=b' } },

@@ -1,9 +1,10 @@
 // The whole agent in this process against a broker and a small hub: what goes in, what comes out, what survives.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { decodeLabelled } from '@drover/sketch/labelled';
 import { peekWindow } from '@drover/sketch/window-sketch';
+import { startBroker } from '@drover/testkit/broker';
 import { tinyProbability } from '@drover/testkit/tiny-bundle';
 import { startTinyHub, type TinyHub } from '@drover/testkit/tiny-hub';
 import { until } from '@drover/testkit/until';
@@ -12,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunConfig } from './config.ts';
 import { writeIdentity } from './identity.ts';
 import { type RunningAgent, startAgent } from './run.ts';
+import { openDatabase } from './store/database.ts';
 
 const DEVICE = 'press-1';
 let hub: TinyHub;
@@ -102,5 +104,264 @@ describe('an agent and its hub', () => {
       'accepted', 'downloading', 'verifying', 'staged', 'activating', 'probation', 'committed',
     ]); // biome-ignore format: one list
     expect(hub.gones).toHaveLength(1);
+  });
+
+  it('starts from what it holds with the hub off, and answers', async () => {
+    const bundle = await hub.bundle();
+    const first = await start();
+    await hub.desire(DEVICE, bundle);
+    await waitCommitted(bundle.digest);
+    await stop(first);
+    await hub.close();
+    const again = await start();
+    const answer = await until('a prediction', async () => {
+      const given = await post(again, '/v1/predict/default', { fields: { load: 0, heat: 0, shift: 'day' } });
+      return given.status === 200 ? given.json : undefined;
+    });
+    expect(answer['probabilities']).toEqual({ ok: 0.5, fault: 0.5 });
+    expect((await post(again, '/v1/readings/default', { load: 1, heat: 1, shift: 'day' })).status).toBe(200);
+    await stop(again);
+    hub = await startTinyHub();
+    writeIdentity(dataDir, { device: DEVICE, secret: 'x', mqttUrl: hub.broker.url, hubId: hub.hubId }, hub.root);
+  });
+
+  it('keeps its model when a candidate fails its self-test, and says why', async () => {
+    const good = await hub.bundle();
+    const agent = await start();
+    await hub.desire(DEVICE, good);
+    await waitCommitted(good.digest);
+    const bad = await hub.bundle({ version: 2, bias: 1, wrongVectors: true });
+    await hub.desire(DEVICE, bad);
+    const slot = await until('failure', () => {
+      const one = lastState();
+      return one?.deployment?.state === 'failed' && one;
+    });
+    expect(slot).toMatchObject({
+      running: good.digest,
+      deployment: { code: 'self_test_failed', manifest: bad.digest },
+    });
+    const answer = await post(agent, '/v1/predict/default', { fields: { load: 0, heat: 0, shift: 'day' } });
+    expect(answer.json).toMatchObject({ version: 1, probabilities: { fault: 0.5 } });
+  });
+
+  it('takes the next version under load without a refused prediction, and closes the window of the one before', async () => {
+    const agent = await start();
+    const [one, two] = [await hub.bundle(), await hub.bundle({ version: 2, bias: 3 })];
+    await hub.desire(DEVICE, one);
+    await waitCommitted(one.digest);
+    const versions = new Set<unknown>();
+    let isOver = false;
+    const load = (async () => {
+      while (!isOver) {
+        const { status, json } = await post(agent, '/v1/predict/default', {
+          fields: { load: 0, heat: 0, shift: 'day' },
+        });
+        expect(status).toBe(200);
+        versions.add(json['version']);
+      }
+    })();
+    await hub.desire(DEVICE, two);
+    await waitCommitted(two.digest);
+    await until('an answer of version 2', () => versions.has(2));
+    isOver = true;
+    await load;
+    expect(lastState()).toMatchObject({ running: two.digest, previous: one.digest });
+    await until('the window of version 1', () =>
+      entriesOf('window').some((w) => w.kind === 'window' && w.manifest === one.digest && w.closedBy === 'version'),
+    );
+  });
+
+  it('refuses documents by code and goes on with what it holds', async () => {
+    await start();
+    const bundle = await hub.bundle();
+    await hub.desire(DEVICE, bundle);
+    await waitCommitted(bundle.digest);
+    const other = await hub.bundle({ version: 2, bias: 1 });
+    const refusal = async (code: string) => until(code, () => hub.states.at(-1)?.desiredRefusal?.code === code);
+
+    await hub.desire('press-2', other);
+    const forOther = await hub.desire('press-2', other);
+    await hub.send(DEVICE, 'desired', forOther);
+    await refusal('desired_other_device');
+
+    const forged = await startTinyHub();
+    const theirs = await forged.desire(DEVICE, await forged.bundle());
+    await forged.close();
+    await hub.send(DEVICE, 'desired', theirs);
+    await refusal('signature_missing');
+
+    await hub.desire(DEVICE, other, { generation: 1 });
+    await refusal('desired_conflict');
+
+    const unsigned = await forged.bundle({ version: 3 });
+    await hub.desire(DEVICE, unsigned, { generation: 50 });
+    await refusal('signature_missing');
+
+    const naked = await hub.desire(DEVICE, other, { generation: 60 });
+    await hub.send(DEVICE, 'desired', { ...naked, manifests: [] });
+    await until('the last one', () => hub.states.at(-1)?.generation === 60);
+    await waitCommitted(other.digest);
+  });
+
+  it('brings a damaged blob again, and the model before answers meanwhile', async () => {
+    const first = await start();
+    const [one, two] = [await hub.bundle(), await hub.bundle({ version: 2, bias: 1 })];
+    await hub.desire(DEVICE, one);
+    await waitCommitted(one.digest);
+    await hub.desire(DEVICE, two);
+    await waitCommitted(two.digest);
+    await stop(first);
+    const { sha256 } = two.manifest.blobs.model;
+    const file = path.join(dataDir, 'blobs/sha256', sha256.slice(0, 2), sha256);
+    const bytes = readFileSync(file);
+    bytes[40] = (bytes[40] ?? 0) ^ 4;
+    writeFileSync(file, bytes);
+    const kept = hub.onReq;
+    const held: (() => void)[] = [];
+    hub.onReq = (device, req) => void held.push(() => kept(device, req));
+    const again = await start();
+    const versionNow = async () =>
+      (await post(again, '/v1/predict/default', { fields: { load: 0, heat: 0, shift: 'day' } })).json['version'];
+    await until('the model before', async () => (await versionNow()) === 1);
+    await until('a request', () => held.length > 0);
+    hub.onReq = kept;
+    for (const go of held) go();
+    await until('the repaired model', async () => (await versionNow()) === 2);
+  });
+
+  it('brings an artifact of many chunks over a connection that dies in the middle', async () => {
+    await start();
+    const big = await hub.bundle({ ballast: 3_000_000 });
+    const kept = hub.onReq;
+    let requests = 0;
+    hub.onReq = (device, req) => {
+      requests += 1;
+      if (requests === 2) hub.broker.kick(DEVICE);
+      else kept(device, req);
+    };
+    await hub.desire(DEVICE, big);
+    await waitCommitted(big.digest);
+    expect(hub.hellos.length).toBeGreaterThan(1);
+    expect(new Set(hub.hellos.map(({ sessionId }) => sessionId)).size).toBe(hub.hellos.length);
+    expect(new Set(hub.hellos.map(({ bootId }) => bootId)).size).toBe(1);
+    // The will of the session that died, with its own id.
+    expect(hub.gones.map(({ sessionId }) => sessionId)).toEqual([hub.hellos[0]?.sessionId]);
+  });
+
+  it('keeps statistics until the hub has committed them, and forgets nothing for a forged ack', async () => {
+    hub.onUp = (device, { outboxId }) => void hub.ack(device, { outboxId, lastSeq: 1_000_000 });
+    const agent = await start();
+    const bundle = await hub.bundle();
+    await hub.desire(DEVICE, bundle);
+    await waitCommitted(bundle.digest);
+    await post(agent, '/v1/readings/default', { load: 1, heat: 1, shift: 'day' });
+    await stop(agent);
+    hub.entries.clear();
+    hub.onUp = (device, up) => void hub.ack(device, { outboxId: up.outboxId, lastSeq: up.items.at(-1)?.seq ?? 0 });
+    const again = await start();
+    await until('everything', () => entriesOf('window').length === 1);
+    expect([...hub.entries.keys()]).toEqual(Array.from({ length: hub.entries.size }, (_, i) => i + 1));
+    const status = async () =>
+      (await (await fetch(`${again.httpUrl}/v1/status`)).json()) as { outbox: { entries: number } };
+    await until('an empty outbox', async () => (await status()).outbox.entries === 0);
+  });
+
+  it('answers commands: state, labels, and one that came too late', async () => {
+    const agent = await start();
+    const bundle = await hub.bundle();
+    await hub.desire(DEVICE, bundle);
+    await waitCommitted(bundle.digest);
+    const { json } = await post(agent, '/v1/predict/default', { fields: { load: 3, heat: 0, shift: 'day' } });
+    const before = hub.states.length;
+    const ids = [
+      await hub.cmd(DEVICE, { kind: 'requestState' }),
+      await hub.cmd(DEVICE, {
+        kind: 'pushLabels',
+        labels: [{ predictionId: String(json['predictionId']), truth: 'fault' }],
+      }),
+      await hub.cmd(DEVICE, { kind: 'pushLabels', labels: [] }, 1000),
+    ];
+    const results = await until('three answers', () => {
+      const found = entriesOf('cmdResult').flatMap((body) => (body.kind === 'cmdResult' ? [body] : []));
+      return found.length === 3 ? found : undefined;
+    });
+    expect(results.map(({ cmdId, ok, code }) => [cmdId, ok, code])).toEqual([[ids[0], true, undefined], [ids[1], true, undefined], [ids[2], false, 'cmd_expired']]); // biome-ignore format: triples
+    expect(hub.states.length).toBeGreaterThan(before);
+    await until('the labels', () => entriesOf('labels').some((body) => body.kind === 'labels' && body.labelled === 1));
+  });
+
+  it('is alone on its data directory, and says who holds it', async () => {
+    await start();
+    const second = await startAgent(configOf(), pino({ level: 'silent' }));
+    expect(second).toMatchObject({ ok: false, code: 'agent_running' });
+    expect(second.ok ? '' : second.detail).toContain(String(process.pid));
+  });
+
+  it('replays a file as readings, with labels that come late', async () => {
+    const rows = Array.from(
+      { length: 50 },
+      (_, n) => `${n % 2 === 0 ? 2 : -2},0.5,day,${n % 2 === 0 ? 'fault' : 'ok'}`,
+    );
+    const file = path.join(dataDir, 'rows.csv');
+    writeFileSync(file, `load,heat,shift,truth\n${rows.join('\n')}\nbroken\n`);
+    const agent = await start({ source: { kind: 'csv', file }, labelColumn: 'truth', labelDelayMs: 5 });
+    const bundle = await hub.bundle();
+    await hub.desire(DEVICE, bundle);
+    const status = async () =>
+      (await (await fetch(`${agent.httpUrl}/v1/status`)).json()) as { readings: unknown; labels: { labelled: number } };
+    await until('all labels', async () => (await status()).labels.labelled === 50);
+    expect((await status()).readings).toEqual({ taken: 50, refused: { reading_unreadable: 1 } });
+    await stop(agent);
+    const labels = entriesOf('labels').at(-1);
+    const counts = labels?.kind === 'labels' ? decodeLabelled(labels.counts) : undefined;
+    expect(counts?.ok && [...counts.value.confusion]).toEqual([25, 0, 0, 25]);
+    expect(entriesOf('window')).toMatchObject([{ rows: 50 }]);
+  });
+
+  it('reads readings from a topic of another broker', async () => {
+    const sensors = await startBroker();
+    const agent = await start({ source: { kind: 'mqtt', url: sensors.url, topic: 'plant/+' } });
+    const bundle = await hub.bundle();
+    await hub.desire(DEVICE, bundle);
+    await waitCommitted(bundle.digest);
+    const status = async () =>
+      (await (await fetch(`${agent.httpUrl}/v1/status`)).json()) as { readings: { taken: number; refused: object } };
+    await until('a reading', async () => {
+      await sensors.publish('plant/press', Buffer.from('{"load": 1, "heat": 2, "shift": "day"}'));
+      return (await status()).readings.taken > 0;
+    });
+    await sensors.publish('plant/press', Buffer.from('not json'));
+    await until('the refusal', async () =>
+      Object.keys((await status()).readings.refused).includes('reading_unreadable'),
+    );
+    await stop(agent);
+    await sensors.close();
+  });
+
+  it('rolls back a model that crashes the process again and again', async () => {
+    const first = await start();
+    const [one, two] = [await hub.bundle(), await hub.bundle({ version: 2, bias: 1 })];
+    await hub.desire(DEVICE, one);
+    await waitCommitted(one.digest);
+    await hub.desire(DEVICE, two, { policy: { windowMs: 900_000, windowEpochAt: 0, probationMs: 3_600_000 } });
+    await until('probation', () => lastState()?.deployment?.state === 'probation');
+    await stop(first);
+    // What three kills leave behind.
+    const db = openDatabase(dataDir);
+    if (!db.ok) throw new Error(db.detail);
+    db.value.exec(
+      "UPDATE process SET is_running = 1; UPDATE deployments SET record = json_set(record, '$.crashes', 2)",
+    );
+    db.value.close();
+    await start();
+    const slot = await until('the way back', () => {
+      const state = lastState();
+      return state?.deployment?.state === 'rolled_back' ? state : undefined;
+    });
+    expect(slot).toMatchObject({
+      running: one.digest,
+      deployment: { code: 'activation_crashed', manifest: two.digest },
+    });
+    expect(slot.previous).toBeUndefined();
   });
 });

@@ -225,7 +225,8 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         if (badMessages[code] === 1)
           log.warn({ code, detail }, 'a message cannot be used; more of the same are only counted');
       },
-      onFault: (error) => log.error({ error: String(error) }, 'a message could not be dealt with; the hub sends it again'),
+      onFault: (error) =>
+        log.error({ error: String(error) }, 'a message could not be dealt with; the hub sends it again'),
       onTrouble: (message) => log.warn({ url: identity.mqttUrl }, `connection: ${message}`),
     },
   });

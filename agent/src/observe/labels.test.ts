@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { LabelledCounts, decodeLabelled } from '@drover/sketch/labelled';
+import { decodeLabelled, LabelledCounts } from '@drover/sketch/labelled';
 import type { Entry, LabelsEntry, WindowId } from '@drover/wire/messages';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -39,7 +39,8 @@ function setUp(bootId: string, classes: readonly string[] = ['no', 'yes']) {
   const ring = new PredictionRing(128);
   const book = openLabelBook({ clock: makeClock(), bootId, ring, outbox: { append }, store: openLabelStore(db) });
   book.register(A, { kind: 'classification', classes }, undefined);
-  const predict = (window: WindowId, p: number): string => `${bootId}-${ring.remember(window, p >= 0.5 ? 1 : 0, [1 - p, p], 0, 2)}`;
+  const predict = (window: WindowId, p: number): string =>
+    `${bootId}-${ring.remember(window, p >= 0.5 ? 1 : 0, [1 - p, p], 0, 2)}`;
   const last = (number: number) => sent.findLast((one) => one.number === number);
   return { sent, book, ring, predict, last };
 }
@@ -128,7 +129,12 @@ describe('labels', () => {
   });
 
   it('agree with counting at once, in any order', () => {
-    const row = fc.record({ window: fc.integer({ min: 0, max: 3 }), p: fc.double({ min: 0, max: 1, noNaN: true }), truth: fc.integer({ min: 0, max: 1 }), at: fc.nat(1000) });
+    const row = fc.record({
+      window: fc.integer({ min: 0, max: 3 }),
+      p: fc.double({ min: 0, max: 1, noNaN: true }),
+      truth: fc.integer({ min: 0, max: 1 }),
+      at: fc.nat(1000),
+    });
     fc.assert(
       fc.property(fc.array(row, { minLength: 1, maxLength: 40 }), (rows) => {
         db.exec('DELETE FROM labelled_windows');
@@ -139,7 +145,8 @@ describe('labels', () => {
         book.flush();
         for (const number of new Set(rows.map((one) => one.window))) {
           const expected = new LabelledCounts({ kind: 'classification', classCount: 2 });
-          for (const { window, p, truth } of rows) if (window === number) expected.addClass(truth, p >= 0.5 ? 1 : 0, [1 - p, p], 0);
+          for (const { window, p, truth } of rows)
+            if (window === number) expected.addClass(truth, p >= 0.5 ? 1 : 0, [1 - p, p], 0);
           expect(confusionOf(last(number))).toEqual([...expected.confusion]);
         }
       }),

@@ -2,7 +2,7 @@ import type { Entry, WindowEntry } from '@drover/wire/messages';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../clock.ts';
-import { WINDOW_ROWS, nextBoundary, openWindowBook } from './windows.ts';
+import { nextBoundary, openWindowBook, WINDOW_ROWS } from './windows.ts';
 
 const BOOT = 'b'.repeat(32);
 const A = 'a'.repeat(64);
@@ -26,12 +26,17 @@ function setUp(windowMs = 1000, startAt = 10_250) {
 describe('windows', () => {
   it('end at whole multiples of their length from the epoch of the policy', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1000, max: 1e7 }), fc.integer({ min: 0, max: 1e12 }), fc.integer({ min: 0, max: 2e12 }), (windowMs, windowEpochAt, now) => {
-        const end = nextBoundary({ windowMs, windowEpochAt }, now);
-        expect(end).toBeGreaterThan(now);
-        expect(end - now).toBeLessThanOrEqual(windowMs);
-        expect(Math.abs((end - windowEpochAt) % windowMs)).toBe(0);
-      }),
+      fc.property(
+        fc.integer({ min: 1000, max: 1e7 }),
+        fc.integer({ min: 0, max: 1e12 }),
+        fc.integer({ min: 0, max: 2e12 }),
+        (windowMs, windowEpochAt, now) => {
+          const end = nextBoundary({ windowMs, windowEpochAt }, now);
+          expect(end).toBeGreaterThan(now);
+          expect(end - now).toBeLessThanOrEqual(windowMs);
+          expect(Math.abs((end - windowEpochAt) % windowMs)).toBe(0);
+        },
+      ),
     );
   });
 
@@ -42,7 +47,9 @@ describe('windows', () => {
     stream.noteRow(600);
     pass(760);
     book.tick();
-    expect(sent).toMatchObject([{ startAt: 10_250, endAt: 11_000, rows: 1, closedBy: 'boundary', number: 0, lastMono: 600 }]);
+    expect(sent).toMatchObject([
+      { startAt: 10_250, endAt: 11_000, rows: 1, closedBy: 'boundary', number: 0, lastMono: 600 },
+    ]);
     expect(stream.id).toMatchObject({ startAt: 11_000, number: 1 });
     book.tick();
     pass(1000);

@@ -39,7 +39,12 @@ describe('csv replay', () => {
 async function feed(chunks: readonly string[]) {
   const rows: Record<string, unknown>[] = [];
   const bad: string[] = [];
-  await readLines({ input: Readable.from(chunks), take: async (row) => rows.push(row), onBad: ({ code }) => bad.push(code), signal });
+  await readLines({
+    input: Readable.from(chunks),
+    take: async (row) => rows.push(row),
+    onBad: ({ code }) => bad.push(code),
+    signal,
+  });
   return { rows, bad };
 }
 

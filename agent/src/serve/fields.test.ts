@@ -17,7 +17,10 @@ describe('exact fields', () => {
 
   it('are refused by code when missing, extra, text, or not a number', () => {
     const right = { load: 1, shift: 'day', heat: 2 };
-    expect(reader.readStrict({ shift: 'day', heat: 2 })).toMatchObject({ code: 'input_missing', detail: 'Field "load".' });
+    expect(reader.readStrict({ shift: 'day', heat: 2 })).toMatchObject({
+      code: 'input_missing',
+      detail: 'Field "load".',
+    });
     expect(reader.readStrict({ ...right, wind: 3 })).toMatchObject({ code: 'input_extra' });
     expect(reader.readStrict({ ...right, load: '1' })).toMatchObject({ code: 'input_type' });
     expect(reader.readStrict({ ...right, load: Number.NaN })).toMatchObject({ code: 'input_type' });

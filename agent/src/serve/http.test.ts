@@ -19,7 +19,7 @@ import { openDatabase } from '../store/database.ts';
 import { openLabelStore } from '../store/label-store.ts';
 import { loadBundle } from './bundle.ts';
 import { BODY_BYTES, type LocalServer, startServer } from './http.ts';
-import { serveModel, type ServedModel } from './served-model.ts';
+import { type ServedModel, serveModel } from './served-model.ts';
 import { makeServedSlots } from './slots.ts';
 
 const BOOT = 'b'.repeat(32);
@@ -35,7 +35,11 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function serve(runtimeName: 'native' | 'wasm' = 'native', options: TinyOptions = {}, at: { socket?: string } = {}) {
+async function serve(
+  runtimeName: 'native' | 'wasm' = 'native',
+  options: TinyOptions = {},
+  at: { socket?: string } = {},
+) {
   const runtime = await openRuntime(runtimeName);
   const db = openDatabase(dir);
   if (!runtime.ok || !db.ok) throw new Error('no runtime or database');
@@ -61,7 +65,14 @@ async function serve(runtimeName: 'native' | 'wasm' = 'native', options: TinyOpt
   const model: ServedModel = serveModel(loaded.value, stream, { bootId: BOOT, ring, mono: clock.mono });
   const served = makeServedSlots();
   served.put('default', model);
-  const readings = makeReadings({ served, labels, mono: clock.mono, labelColumn: undefined, labelDelayMs: 0, onFirstRefusal: () => undefined });
+  const readings = makeReadings({
+    served,
+    labels,
+    mono: clock.mono,
+    labelColumn: undefined,
+    labelDelayMs: 0,
+    onFirstRefusal: () => undefined,
+  });
   const listenAt = at.socket === undefined ? { host: '127.0.0.1', port: 0 } : { socket: at.socket };
   const server = await startServer(listenAt, { served, labels, readings, status: () => ({ fine: true }) });
   if (!server.ok) throw new Error(server.detail);
@@ -76,12 +87,24 @@ async function serve(runtimeName: 'native' | 'wasm' = 'native', options: TinyOpt
   return { server: server.value, window, labels, bundle, listenAt };
 }
 
-async function ask(server: LocalServer, method: string, where: string, body?: unknown, headers: Record<string, string> = {}) {
+async function ask(
+  server: LocalServer,
+  method: string,
+  where: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+) {
   const given = body instanceof Uint8Array ? Buffer.from(body) : body === undefined ? undefined : JSON.stringify(body);
-  const response = await fetch(`http://127.0.0.1:${server.port}${where}`, { method, headers, ...(given !== undefined && { body: given }) });
+  const response = await fetch(`http://127.0.0.1:${server.port}${where}`, {
+    method,
+    headers,
+    ...(given !== undefined && { body: given }),
+  });
   const bytes = Buffer.from(await response.arrayBuffer());
   const headerLength = response.headers.get('inference-header-content-length');
-  const json: unknown = JSON.parse(bytes.subarray(0, headerLength === null ? undefined : Number(headerLength)).toString());
+  const json: unknown = JSON.parse(
+    bytes.subarray(0, headerLength === null ? undefined : Number(headerLength)).toString(),
+  );
   return { status: response.status, json: json as Record<string, unknown>, bytes, headerLength };
 }
 
@@ -94,7 +117,9 @@ const jsonInputs = [
 
 function binaryBody(): { body: Buffer; headerLength: string } {
   const x = Buffer.from(Float32Array.from(ROWS.flatMap(([load, heat]) => [load, heat])).buffer);
-  const c = Buffer.concat(ROWS.map(([, , shift]) => Buffer.concat([Buffer.from([shift.length, 0, 0, 0]), Buffer.from(shift)])));
+  const c = Buffer.concat(
+    ROWS.map(([, , shift]) => Buffer.concat([Buffer.from([shift.length, 0, 0, 0]), Buffer.from(shift)])),
+  );
   const json = Buffer.from(
     JSON.stringify({
       id: 'q1',
@@ -113,15 +138,23 @@ describe.each(['native', 'wasm'] as const)('the Open Inference Protocol on %s', 
   it('answers JSON and binary alike, and counts every row', async () => {
     const { server, window } = await serve(runtime);
     const json = await ask(server, 'POST', '/v2/models/default/infer', { id: 'q0', inputs: jsonInputs });
-    expect(json).toMatchObject({ status: 200, json: { id: 'q0', model_name: 'default', model_version: '1', parameters: { prediction_id: `${BOOT}-1` } } });
+    expect(json).toMatchObject({
+      status: 200,
+      json: { id: 'q0', model_name: 'default', model_version: '1', parameters: { prediction_id: `${BOOT}-1` } },
+    });
     const outputs = json.json['outputs'] as { name: string; shape: number[]; datatype: string; data: number[] }[];
     expect(outputs.map(({ name, shape, datatype }) => [name, shape, datatype])).toEqual([['label', [3], 'INT64'], ['probabilities', [3, 2], 'FP32']]); // biome-ignore format: rows
     P.forEach((p, row) => expect(outputs[1]?.data[row * 2 + 1]).toBeCloseTo(p, 6));
     expect(outputs[0]?.data).toEqual(P.map((p) => (p > 0.5 ? 1 : 0)));
 
     const { body, headerLength } = binaryBody();
-    const binary = await ask(server, 'POST', '/v2/models/default/versions/1/infer', body, { 'inference-header-content-length': headerLength });
-    expect(binary).toMatchObject({ status: 200, json: { id: 'q1', outputs: [{ name: 'probabilities', parameters: { binary_data_size: 24 } }, { name: 'label' }] } });
+    const binary = await ask(server, 'POST', '/v2/models/default/versions/1/infer', body, {
+      'inference-header-content-length': headerLength,
+    });
+    expect(binary).toMatchObject({
+      status: 200,
+      json: { id: 'q1', outputs: [{ name: 'probabilities', parameters: { binary_data_size: 24 } }, { name: 'label' }] },
+    });
     const floats = new Float32Array(new Uint8Array(binary.bytes.subarray(Number(binary.headerLength))).buffer);
     P.forEach((p, row) => expect(floats[row * 2 + 1]).toBeCloseTo(p, 6));
 
@@ -139,7 +172,10 @@ describe.each(['native', 'wasm'] as const)('the Open Inference Protocol on %s', 
         const fields = { load: n / 10 - 1, heat: 0.3, shift: n % 2 === 0 ? 'day' : 'night' };
         const { status, json } = await ask(server, 'POST', '/v1/predict/default', { fields });
         expect(status).toBe(200);
-        expect((json['probabilities'] as Record<string, number>)['fault']).toBeCloseTo(tinyProbability(fields.load, 0.3, n % 2 === 0 ? 'day' : 'night'), 6);
+        expect((json['probabilities'] as Record<string, number>)['fault']).toBeCloseTo(
+          tinyProbability(fields.load, 0.3, n % 2 === 0 ? 'day' : 'night'),
+          6,
+        );
         return json;
       }),
     );
@@ -152,13 +188,19 @@ describe.each(['native', 'wasm'] as const)('the Open Inference Protocol on %s', 
 describe('the local server', () => {
   it('says what it serves', async () => {
     const { server } = await serve();
-    expect((await ask(server, 'GET', '/v2')).json).toMatchObject({ name: 'drover-agent', extensions: ['binary_tensor_data'] });
+    expect((await ask(server, 'GET', '/v2')).json).toMatchObject({
+      name: 'drover-agent',
+      extensions: ['binary_tensor_data'],
+    });
     expect((await ask(server, 'GET', '/v2/health/live')).json).toEqual({ live: true });
     expect((await ask(server, 'GET', '/v2/health/ready')).json).toEqual({ ready: true });
     expect((await ask(server, 'GET', '/v2/models/default')).json).toMatchObject({
       name: 'default', versions: ['1'], inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }, { name: 'c', datatype: 'BYTES' }],
     }); // biome-ignore format: tensors
-    expect(await ask(server, 'GET', '/v2/models/default/versions/active/ready')).toMatchObject({ status: 200, json: { ready: true } });
+    expect(await ask(server, 'GET', '/v2/models/default/versions/active/ready')).toMatchObject({
+      status: 200,
+      json: { ready: true },
+    });
     expect(await ask(server, 'GET', '/v2/models/none/ready')).toMatchObject({ status: 404, json: { ready: false } });
     expect((await ask(server, 'GET', '/v1/status')).json).toEqual({ fine: true });
   });
@@ -190,7 +232,12 @@ describe('the local server', () => {
     ];
     for (const [method, where, body, status, code] of cases) {
       const answer = await ask(server, method, where, body);
-      expect([where, body, answer.status, answer.json]).toMatchObject([where, body, status, { code, error: expect.stringMatching(/\w\./) }]);
+      expect([where, body, answer.status, answer.json]).toMatchObject([
+        where,
+        body,
+        status,
+        { code, error: expect.stringMatching(/\w\./) },
+      ]);
     }
     const { body } = binaryBody();
     for (const length of ['-1', 'x', '999999', '10']) {
@@ -202,9 +249,19 @@ describe('the local server', () => {
 
   it('takes pushed readings and late labels', async () => {
     const { server, window } = await serve();
-    const pushed = await ask(server, 'POST', '/v1/readings/default', [{ load: '1.5', heat: 'hot', shift: 'day', extra: 1 }, 7]);
-    expect(pushed).toMatchObject({ status: 200, json: { predictionIds: [`${BOOT}-1`, null], refused: [{ index: 1, code: 'reading_unreadable' }] } });
-    const labels = [{ predictionId: `${BOOT}-1`, truth: 'fault' }, { predictionId: `${BOOT}-7`, truth: 'ok' }, { truth: 1 }];
+    const pushed = await ask(server, 'POST', '/v1/readings/default', [
+      { load: '1.5', heat: 'hot', shift: 'day', extra: 1 },
+      7,
+    ]);
+    expect(pushed).toMatchObject({
+      status: 200,
+      json: { predictionIds: [`${BOOT}-1`, null], refused: [{ index: 1, code: 'reading_unreadable' }] },
+    });
+    const labels = [
+      { predictionId: `${BOOT}-1`, truth: 'fault' },
+      { predictionId: `${BOOT}-7`, truth: 'ok' },
+      { truth: 1 },
+    ];
     expect((await ask(server, 'POST', '/v1/labels', labels)).json).toMatchObject({
       joined: 1, refused: [{ index: 1, code: 'label_unknown' }, { index: 2, code: 'agent_request_invalid' }],
     }); // biome-ignore format: refusals
@@ -221,13 +278,19 @@ describe('the local server', () => {
     const { server } = await serve();
     const status = await new Promise((resolve, reject) => {
       const headers = { 'content-length': String(BODY_BYTES + 1) };
-      const request = http.request({ port: server.port, method: 'POST', path: '/v1/labels', headers }, (response) => resolve(response.statusCode));
+      const request = http.request({ port: server.port, method: 'POST', path: '/v1/labels', headers }, (response) =>
+        resolve(response.statusCode),
+      );
       request.on('error', reject).flushHeaders();
     });
     expect(status).toBe(413);
     expect((await ask(server, 'GET', '/v2', undefined, { origin: 'https://evil.example' })).status).toBe(400);
     const rebound = await new Promise((resolve, reject) => {
-      http.get({ port: server.port, path: '/v2', headers: { host: 'evil.example' } }, (response) => resolve(response.statusCode)).on('error', reject);
+      http
+        .get({ port: server.port, path: '/v2', headers: { host: 'evil.example' } }, (response) =>
+          resolve(response.statusCode),
+        )
+        .on('error', reject);
     });
     expect(rebound).toBe(400);
   });
@@ -236,10 +299,17 @@ describe('the local server', () => {
     const socket = path.join(dir, 'agent.sock');
     const first = await serve('native', {}, { socket });
     const status = await new Promise((resolve, reject) => {
-      http.get({ socketPath: socket, path: '/v2/health/live' }, (response) => resolve(response.statusCode)).on('error', reject);
+      http
+        .get({ socketPath: socket, path: '/v2/health/live' }, (response) => resolve(response.statusCode))
+        .on('error', reject);
     });
     expect(status).toBe(200);
-    const second = await startServer(first.listenAt, { served: makeServedSlots(), labels: first.labels, readings: undefined as never, status: () => ({}) });
+    const second = await startServer(first.listenAt, {
+      served: makeServedSlots(),
+      labels: first.labels,
+      readings: undefined as never,
+      status: () => ({}),
+    });
     expect(second).toMatchObject({ ok: false, code: 'agent_port_taken' });
   });
 });

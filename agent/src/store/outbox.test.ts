@@ -70,8 +70,30 @@ describe('outbox', () => {
   it('keeps an entry that is too large to travel aside instead of letting it wedge the queue', () => {
     const outbox = openOutbox(open(dir), () => ID);
     const stats = new Uint8Array(70_000);
-    const window = { kind: 'window' as const, slot: 's', role: 'active' as const, manifest: 'a'.repeat(64), bootId: ID, number: 0, startAt: 0 };
-    outbox.append({ subject: '', at: 1, body: { ...window, revision: 0, endAt: 1, firstMono: 0, lastMono: 1, rows: 1, errors: 0, closedBy: 'count', stats } });
+    const window = {
+      kind: 'window' as const,
+      slot: 's',
+      role: 'active' as const,
+      manifest: 'a'.repeat(64),
+      bootId: ID,
+      number: 0,
+      startAt: 0,
+    };
+    outbox.append({
+      subject: '',
+      at: 1,
+      body: {
+        ...window,
+        revision: 0,
+        endAt: 1,
+        firstMono: 0,
+        lastMono: 1,
+        rows: 1,
+        errors: 0,
+        closedBy: 'count',
+        stats,
+      },
+    });
     outbox.append(entryOf('after'));
     expect(bodies(outbox)).toMatchObject([{ seq: 1, body: { message: 'after' } }]);
     expect(outbox.quarantined()).toMatchObject([{ code: 'wire_too_large' }]);
@@ -98,45 +120,54 @@ describe('outbox', () => {
 
   it('loses only what the bounds demand, oldest first, each counted once', () => {
     const operation = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ kind: fc.constant('append' as const), size: fc.integer({ min: 0, max: 400 }) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({ kind: fc.constant('append' as const), size: fc.integer({ min: 0, max: 400 }) }),
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('ack' as const), size: fc.integer({ min: 0, max: 12 }) }) },
     );
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 80 }), fc.integer({ min: 3, max: 20 }), fc.integer({ min: 1000, max: 4000 }), (operations, entries, bytes) => {
-        const folder = mkdtempSync(path.join(dir, 'p'));
-        const outbox = openOutbox(open(folder), () => ID, { entries, bytes, quarantined: 4 });
-        let appended = 0;
-        let acked = 0;
-        for (const { kind, size } of operations) {
-          const before = outbox.counts();
-          if (kind === 'append') outbox.append(entryOf(`${appended++}:${'x'.repeat(size)}`));
-          else {
-            const lastSeq = Math.min(before.nextSeq - 1, before.oldestSeq + size - 1);
-            outbox.acknowledge({ outboxId: ID, lastSeq, refused: [] }, before.nextSeq - 1, 0);
-            acked = Math.max(acked, lastSeq);
+      fc.property(
+        fc.array(operation, { maxLength: 80 }),
+        fc.integer({ min: 3, max: 20 }),
+        fc.integer({ min: 1000, max: 4000 }),
+        (operations, entries, bytes) => {
+          const folder = mkdtempSync(path.join(dir, 'p'));
+          const outbox = openOutbox(open(folder), () => ID, { entries, bytes, quarantined: 4 });
+          let appended = 0;
+          let acked = 0;
+          for (const { kind, size } of operations) {
+            const before = outbox.counts();
+            if (kind === 'append') outbox.append(entryOf(`${appended++}:${'x'.repeat(size)}`));
+            else {
+              const lastSeq = Math.min(before.nextSeq - 1, before.oldestSeq + size - 1);
+              outbox.acknowledge({ outboxId: ID, lastSeq, refused: [] }, before.nextSeq - 1, 0);
+              acked = Math.max(acked, lastSeq);
+            }
+            const counts = outbox.counts();
+            const held = bodies(outbox);
+            expect(counts.entries).toBe(held.length);
+            expect(counts.entries).toBeLessThanOrEqual(entries);
+            expect(counts.bytes).toBeLessThanOrEqual(bytes);
+            expect(counts.nextSeq).toBe(appended + 1);
+            // No hole between the oldest that is held and the newest.
+            expect(held.map(({ seq }) => seq)).toEqual(held.map((_, i) => counts.nextSeq - held.length + i));
+            const [first, ...rest] = held;
+            expect(rest.every(({ body }) => body.kind === 'log')).toBe(true);
+            for (const { seq, body } of held)
+              if (body.kind === 'log') expect(body.message.startsWith(`${seq - 1}:`)).toBe(true);
+            if (first?.body.kind === 'gap') {
+              expect(first.body).toMatchObject({ toSeq: first.seq, entries: first.seq - first.body.fromSeq + 1 });
+              expect(first.body.fromSeq).toBeGreaterThan(acked);
+            }
+            // Everything that was added is held, acknowledged or counted as dropped; an acknowledged marker was counted before.
+            const logs = held.filter(({ body }) => body.kind === 'log').length;
+            expect(counts.dropped + logs).toBeLessThanOrEqual(appended);
+            expect(counts.dropped + logs + acked).toBeGreaterThanOrEqual(appended);
           }
-          const counts = outbox.counts();
-          const held = bodies(outbox);
-          expect(counts.entries).toBe(held.length);
-          expect(counts.entries).toBeLessThanOrEqual(entries);
-          expect(counts.bytes).toBeLessThanOrEqual(bytes);
-          expect(counts.nextSeq).toBe(appended + 1);
-          // No hole between the oldest that is held and the newest.
-          expect(held.map(({ seq }) => seq)).toEqual(held.map((_, i) => counts.nextSeq - held.length + i));
-          const [first, ...rest] = held;
-          expect(rest.every(({ body }) => body.kind === 'log')).toBe(true);
-          for (const { seq, body } of held) if (body.kind === 'log') expect(body.message.startsWith(`${seq - 1}:`)).toBe(true);
-          if (first?.body.kind === 'gap') {
-            expect(first.body).toMatchObject({ toSeq: first.seq, entries: first.seq - first.body.fromSeq + 1 });
-            expect(first.body.fromSeq).toBeGreaterThan(acked);
-          }
-          // Everything that was added is held, acknowledged or counted as dropped; an acknowledged marker was counted before.
-          const logs = held.filter(({ body }) => body.kind === 'log').length;
-          expect(counts.dropped + logs).toBeLessThanOrEqual(appended);
-          expect(counts.dropped + logs + acked).toBeGreaterThanOrEqual(appended);
-        }
-        databases.pop()?.close();
-      }),
+          databases.pop()?.close();
+        },
+      ),
       { numRuns: 40 },
     );
   });

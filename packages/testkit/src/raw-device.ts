@@ -19,7 +19,7 @@ export interface Credentials {
 
 /** Joins over HTTP, as the agent's own command does. */
 export async function joinDevice(hub: HubProgram, id: string): Promise<Credentials> {
-  const { device, secret } = await hub.post<Credentials>('/api/v1/devices/join', { id });
+  const { device, secret } = await hub.post<Credentials>('/api/v1/devices', { id });
   return { device, secret };
 }
 
