@@ -50,7 +50,7 @@ function compareQuality(facts: DemoFacts): Check[] {
     if (hub === undefined || own === undefined) return [];
     const near = Math.abs(hub - own) <= EXACT * Math.max(1, Math.abs(own));
     const finer =
-      ours === 'auc' ? ` in the same 512 score bins; ${formatNumber(reference.metrics['auc'], 4)} without bins` : '';
+      ours === 'auc' ? ` in the same score bins; ${formatNumber(reference.metrics['auc'], 4)} without bins` : '';
     return [
       check(`${ours} recomputed`, near, `hub ${formatNumber(hub, 4)}, recomputed ${formatNumber(own, 4)}${finer}`),
     ];
