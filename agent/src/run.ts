@@ -167,6 +167,13 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     fetcher.onConnected();
   };
 
+  let windowTimer: NodeJS.Timeout | undefined;
+  const tickWindows = (): void => {
+    clearTimeout(windowTimer);
+    windows.tick();
+    windowTimer = setTimeout(tickWindows, Math.min(WINDOW_TICK_MS, Math.max(10, windows.dueAt() - clock.now())));
+  };
+
   const badMessages: Record<string, number> = {};
   link = makeLink({
     url: identity.mqttUrl,
@@ -213,6 +220,8 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         const held = desired.held();
         log.info({ generation: held?.generation }, 'a new desired document is held');
         if (held) windows.setPolicy(held.document.policy);
+        // A shorter window is due before the timer that the longer one set.
+        tickWindows();
         reporter.changed();
         loop?.wake();
       },
@@ -292,11 +301,6 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   });
   link.start();
 
-  let windowTimer: NodeJS.Timeout | undefined;
-  const tickWindows = (): void => {
-    windows.tick();
-    windowTimer = setTimeout(tickWindows, Math.min(WINDOW_TICK_MS, Math.max(10, windows.dueAt() - clock.now())));
-  };
   tickWindows();
   const labelTimer = setInterval(labels.flush, LABEL_FLUSH_MS);
 

@@ -1,6 +1,6 @@
 // Recomputes what the hub says about quality: asks one device for all played rows over the Open Inference Protocol and
 // measures the answers exactly. Shares no code with windows, sketches or label joining.
-import { evaluateClasses, evaluateValues } from '@drover/learn/evaluate';
+import { evaluateClasses, evaluateValues, measureAuc } from '@drover/learn/evaluate';
 import type { Column } from '@drover/learn/table';
 import type { Manifest } from '@drover/trust/documents';
 import { type AgentAddress, askAgent } from '../agent-client.ts';
@@ -8,6 +8,8 @@ import { fieldText, type Source } from './source.ts';
 import { failStep } from './steps.ts';
 
 const BATCH = 500;
+/** Devices send scores in equal bins (design: 512): rows in one bin count as ties, so that the AUC of the bins is what a hub can know. */
+const SCORE_BINS = 512;
 
 export interface Reference {
   readonly rows: number;
@@ -100,5 +102,9 @@ export async function measureReference(
   if (truth.includes(-1))
     throw failStep('A played row has a class that the model does not know.', 'Train on a larger share: --train 0.8.');
   const { metrics } = evaluateClasses(Float64Array.from(answers), truth, classes.length, threshold);
-  return { rows: rows.length, metrics };
+  if (metrics['auc'] === undefined) return { rows: rows.length, metrics };
+  const binned = Float64Array.from(rows, (_, i) =>
+    Math.min(SCORE_BINS - 1, Math.floor((answers[2 * i + 1] ?? 0) * SCORE_BINS)),
+  );
+  return { rows: rows.length, metrics: { ...metrics, aucInBins: measureAuc(binned, truth) ?? Number.NaN } };
 }
