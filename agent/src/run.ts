@@ -233,6 +233,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         reporter.setRefusal(isExpired ? { code: 'desired_expired', detail: held.document.expiresAt } : undefined);
         log.info({ generation: held?.generation }, 'a new desired document is held');
         if (held) windows.setPolicy(held.document.policy);
+        // A shorter window is due before the timer that the longer one set.
         tickWindows();
         reporter.changed();
         loop?.wake();
