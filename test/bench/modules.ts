@@ -10,6 +10,7 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   sketch: () => import('./sketch.ts'),
   wire: () => import('./wire.ts'),
   infer: () => import('./infer.ts'),
+  'agent-process': () => import('./agent-process.ts'),
   'agent-predict': () => import('./agent-predict.ts'),
   'hub-ingest': () => import('./hub-ingest.ts'),
   learn: () => import('./learn.ts'),
