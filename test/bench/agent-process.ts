@@ -40,16 +40,17 @@ async function predict(port: number): Promise<boolean> {
   return response.ok;
 }
 
-async function startAgent(data: string): Promise<{ program: Program; port: number }> {
+/** Starts the agent as the CLI does: with a cache of compiled code. */
+async function startAgent(data: string, cache: string): Promise<{ program: Program; port: number }> {
   const port = await findFreePort();
   const args = ['run', '--data', data, '--http', `127.0.0.1:${port}`, '--log-level', 'error'];
-  return { program: start(ENTRY.agent, args), port };
+  return { program: start(ENTRY.agent, args, { NODE_COMPILE_CACHE: cache }), port };
 }
 
 /** Milliseconds from the start of the process to its first answer. */
-async function timeFirstPrediction(data: string): Promise<number> {
+async function timeFirstPrediction(data: string, cache: string): Promise<number> {
   const startAt = performance.now();
-  const { program, port } = await startAgent(data);
+  const { program, port } = await startAgent(data, cache);
   for (;;) {
     // Nobody listens at first, and then the slot is still empty: both are asked again.
     const isAnswered = await predict(port).catch(() => false);
@@ -96,19 +97,21 @@ export async function bench(): Promise<BenchReport> {
   const folder = scratch('bench-agent');
   try {
     const { withModel, without } = await prepare(folder);
+    const cache = path.join(folder, 'compile-cache');
+    const firstEver = await timeFirstPrediction(withModel, cache);
     const starts: number[] = [];
-    for (let i = 0; i < STARTS; i += 1) starts.push(await timeFirstPrediction(withModel));
+    for (let i = 0; i < STARTS; i += 1) starts.push(await timeFirstPrediction(withModel, cache));
 
     const bare = start('-e', ['setInterval(() => {}, 1000)']);
     const bareRss = await readSettledRss(bare);
     await bare.kill();
 
-    const idle = await startAgent(without);
+    const idle = await startAgent(without, cache);
     await waitForReady(idle.program, path.join(without, 'run/agent.json'));
     const idleRss = await readSettledRss(idle.program);
     await idle.program.stop();
 
-    const serving = await startAgent(withModel);
+    const serving = await startAgent(withModel, cache);
     await waitForReady(serving.program, path.join(withModel, 'run/agent.json'));
     const loadedRss = await readSettledRss(serving.program);
     for (let i = 0; i < PREDICTIONS; i += 1) {
@@ -126,7 +129,13 @@ export async function bench(): Promise<BenchReport> {
         unit: 's',
         budget: below(2),
       },
-      { name: 'start to first prediction, the slowest', value: Math.max(...starts) / 1000, unit: 's' },
+      { name: 'start to first prediction, the slowest of them', value: Math.max(...starts) / 1000, unit: 's' },
+      {
+        name: 'start to first prediction, nothing compiled before',
+        value: firstEver / 1000,
+        unit: 's',
+        budget: below(2),
+      },
       { name: 'RSS idle, no model', value: idleRss, unit: 'MB', reference: node, budget: atMost(80) },
       { name: 'RSS with the forest loaded', value: loadedRss, unit: 'MB', reference: node },
       { name: `RSS after ${PREDICTIONS} predictions over HTTP`, value: busyRss, unit: 'MB', reference: node },
@@ -141,7 +150,7 @@ export async function bench(): Promise<BenchReport> {
       title: 'The agent as a process, hub unreachable',
       rows,
       notes: [
-        `Measured on the source program agent/src/main.ts ${version} (Node strips its types at each start): there is no built bundle yet, for which the budgets are meant.`,
+        `Measured on the source program agent/src/main.ts ${version}, started as the CLI starts it. The budgets are meant for a built bundle, which does not exist yet.`,
       ],
     };
   } finally {

@@ -2,7 +2,7 @@
 // insert under the same load, in turns. Never asserts a rate; fails when what was acknowledged is not stored.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { remove, scratch, startHub } from '@drover/testkit/fleet';
+import { remove, scratch } from '@drover/testkit/fleet';
 import { type Program, start } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
 import type { JoinResponse } from '@drover/wire/http/devices';
@@ -10,6 +10,7 @@ import Database from 'better-sqlite3';
 import type { LoadOptions, LoadResult } from './ingest-load.ts';
 import { readPeakRssMb, readRssMb } from './process-facts.ts';
 import { type BenchReport, type BenchRow, ratioAtLeast } from './report.ts';
+import { startWarmHub } from './warm-hub.ts';
 
 const DEVICES = 200;
 /** Messages of one device on the way. */
@@ -32,7 +33,7 @@ interface Target {
 }
 
 async function openHub(folder: string): Promise<Target> {
-  const hub = await startHub(path.join(folder, 'hub'), ['--log-level', 'warn']);
+  const hub = await startWarmHub(folder);
   const idleRssMb = readRssMb(pidOf(hub));
   const devices: { id: string; secret: string }[] = [];
   for (let i = 0; i < DEVICES; i += 1) {

@@ -13,6 +13,7 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   'agent-process': () => import('./agent-process.ts'),
   'agent-predict': () => import('./agent-predict.ts'),
   'hub-ingest': () => import('./hub-ingest.ts'),
+  delivery: () => import('./delivery.ts'),
   learn: () => import('./learn.ts'),
   quality: () => import('./quality.ts'),
   disk: () => import('./disk.ts'),
