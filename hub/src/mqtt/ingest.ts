@@ -20,7 +20,7 @@ export interface IngestDeps {
   helloStored(session: Session): void;
   /** Something that a rollout decision rests on is stored. */
   reported(device: string): void;
-  /** Bad input, or two claims that cannot both be true. */
+  /** Bad input, two claims that cannot both be true, or a desired document that the device refused. */
   refused(refusal: Refusal, device: string): void;
   /** The database did not take what came. It is tried again when it is only out of reach. */
   failed(error: unknown): void;
@@ -141,6 +141,7 @@ export function makeIngest(deps: IngestDeps): Ingest {
         deps.acknowledge(session, { outboxId, lastSeq, refused: [], paceMs: pace() });
         deps.helloStored(session);
       }
+      if (unit.alarm) deps.refused(unit.alarm, session.device);
       if (unit.isReport) reported.add(session.device);
     }
     for (const [session, ack] of acks) sendAcks(session, ack);
