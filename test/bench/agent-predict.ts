@@ -90,7 +90,7 @@ async function openParts(data: string, sample: SampleModel) {
   labels.register(digest, loaded.predictor.layout.answer, loaded.reference.prefix);
   const stream = windows.open('default', 'active', digest, loaded.reference);
   const served = makeServedSlots();
-  const model = serveModel(loaded, stream, { bootId, ring, mono: clock.mono, closeStream: windows.drop });
+  const model = serveModel(loaded, stream, { bootId, ring, mono: clock.mono });
   served.put('default', model);
   return { db, clock, labels, served, model };
 }

@@ -1,7 +1,7 @@
 // The least that could store what devices send: aedes with one hook, one table, group commits, one acknowledgement per
 // device and commit. It reads no message, knows nobody and refuses nothing: the reference for the hub's ingest.
 //
-//   node bare-hub.ts DATABASE     prints {"port"} when it listens; a device's acknowledgement is the count of its messages
+//   node bare-hub.ts DATABASE ROWS     stores each message in ROWS equal parts, one row each; prints {"port"} when it listens; a device's acknowledgement is the count of its messages
 import net from 'node:net';
 import { downTopic } from '@drover/wire/topics';
 import { Aedes, type Client } from 'aedes';
@@ -11,13 +11,17 @@ import Database from 'better-sqlite3';
 const WAIT_MS = 10;
 const BATCH = 2000;
 
-const db = new Database(process.argv[2] ?? '');
+const [, , file = '', rowsText = '1'] = process.argv;
+const rows = Number(rowsText);
+const db = new Database(file);
+// As the hub: the reference shall stand as well as it can.
+db.pragma('page_size = 16384');
 db.pragma('journal_mode = WAL');
 db.pragma('synchronous = FULL');
 db.exec(
-  'CREATE TABLE messages (receivedAt INTEGER, device TEXT, n INTEGER, payload BLOB, PRIMARY KEY (receivedAt, device, n)) STRICT, WITHOUT ROWID',
+  'CREATE TABLE messages (receivedAt INTEGER, device TEXT, n INTEGER, part INTEGER, payload BLOB, PRIMARY KEY (receivedAt, device, n, part)) STRICT, WITHOUT ROWID',
 );
-const insert = db.prepare('INSERT INTO messages VALUES (?, ?, ?, ?)');
+const insert = db.prepare('INSERT INTO messages VALUES (?, ?, ?, ?, ?)');
 
 interface Message {
   readonly client: Client;
@@ -31,7 +35,12 @@ let waiting: Message[] = [];
 let timer: NodeJS.Timeout | undefined;
 
 const store = db.transaction((batch: readonly Message[]) => {
-  for (const { client, n, at, payload } of batch) insert.run(at, client.id, n, payload);
+  for (const { client, n, at, payload } of batch) {
+    const size = Math.ceil(payload.length / rows);
+    for (let part = 0; part < rows; part += 1) {
+      insert.run(at, client.id, n, part, payload.subarray(part * size, (part + 1) * size));
+    }
+  }
 }).immediate;
 
 function commit(): void {

@@ -1,7 +1,7 @@
 // Plays devices that send windows as fast as they are acknowledged, against a hub or the bare reference: the same
 // messages, the same number on the way. Prints one line of JSON: what was acknowledged in the measured time.
 //
-//   node ingest-load.ts '{"target":"hub"|"bare","port":1,"devices":[{"id","secret"}],"flying":8,"windows":1,"warmMs":1,"runMs":1}'
+//   node ingest-load.ts FILE     where FILE holds LoadOptions as JSON
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { makeId } from '@drover/core/ids';
@@ -21,6 +21,8 @@ export interface LoadOptions {
   /** Messages of one device that are not acknowledged yet. */
   readonly flying: number;
   readonly windowsPerMessage: number;
+  /** Start of the first window, ms since epoch: each load brings later windows than the one before it. */
+  readonly firstStartAt: number;
   readonly warmMs: number;
   readonly runMs: number;
 }
@@ -45,7 +47,6 @@ const newId = (): string => makeId(Date.now(), randomBytes(10));
 const stats = makeWindowBytes();
 const stamp = () => ({ sentAt: Date.now(), sentMono: Math.floor(performance.now()) });
 const WINDOW_MS = 900_000;
-const epoch = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS - 365 * 86_400_000;
 
 /** Nobody sends before all are connected: a flooded hub admits slowly, and that is not what is measured here. */
 let isOpen = false;
@@ -72,7 +73,7 @@ async function playDevice(device: { readonly id: string; readonly secret: string
     const first = sent * windowsPerMessage + 1;
     const items = Array.from({ length: windowsPerMessage }, (_, i) => {
       const number = first + i;
-      const entry = makeWindowEntry(stats, number, epoch + number * WINDOW_MS);
+      const entry = makeWindowEntry(stats, number, options.firstStartAt + number * WINDOW_MS, bootId);
       return { seq: number, body: encodeEntry(entry) };
     });
     const up = encodeMessage('up', { outboxId, bootId, oldestSeq: acked * windowsPerMessage + 1, items }, stamp());

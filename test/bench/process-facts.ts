@@ -1,5 +1,5 @@
-// Reads what another process has used, from /proc: CPU time and memory. Linux only; never touches the process.
-import { readFileSync } from 'node:fs';
+// Reads what another process has used, from /proc: CPU time and memory. Linux only; never stops or signals the process.
+import { readFileSync, writeFileSync } from 'node:fs';
 
 /** Clock ticks per second in /proc (sysconf(_SC_CLK_TCK)): 100 on every Linux that Node runs on. */
 const TICKS = 100;
@@ -24,3 +24,6 @@ const KB_IN_MB = 1e6 / 1024;
 export const readRssMb = (pid: number): number => readStatusKb(pid, 'VmRSS') / KB_IN_MB;
 /** The most that was resident at any time, in MB (10^6). */
 export const readPeakRssMb = (pid: number): number => readStatusKb(pid, 'VmHWM') / KB_IN_MB;
+
+/** From now on `readPeakRssMb` counts anew (Linux: 5 in clear_refs resets the high-water mark). */
+export const resetPeakRss = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');

@@ -82,7 +82,7 @@ export function makeWindowBytes(): Uint8Array {
 export const SAMPLE_ID = '0190f2a4c0de7000800000000000abcd';
 
 /** The outbox entry that carries a window. `startAt` in ms since epoch. */
-export const makeWindowEntry = (stats: Uint8Array, number: number, startAt: number): Entry => ({
+export const makeWindowEntry = (stats: Uint8Array, number: number, startAt: number, bootId = SAMPLE_ID): Entry => ({
   subject: '',
   at: startAt + 900_000,
   body: {
@@ -90,7 +90,7 @@ export const makeWindowEntry = (stats: Uint8Array, number: number, startAt: numb
     slot: 'default',
     role: 'active',
     manifest: 'ab'.repeat(32),
-    bootId: SAMPLE_ID,
+    bootId,
     number,
     startAt,
     revision: 0,

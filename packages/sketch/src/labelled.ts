@@ -7,13 +7,13 @@ import { MAX_CLASSES, SCORE_BINS, scoreBinOf } from './scores.ts';
 import { type BaselinePrefix, NO_BASELINE, readHeader, type Sketch, writeHeader } from './sketch.ts';
 
 /** Bins of the score per true class of a binary model. */
-export const AUC_BINS = 512;
-/** Bins per unit of ln(p / (1 − p)), so that they reach from −16 to 16 and each spans 6.4 % of the odds. */
-const BINS_PER_LOGIT = 16;
+export const AUC_BINS = 1024;
+/** Bins per unit of ln(p / (1 − p)), so that they reach from −16 to 16 and each spans 3.2 % of the odds. */
+const BINS_PER_LOGIT = 32;
 
 /**
  * The bin of a probability, equally wide in the logarithm of the odds: where failures are rare nearly all scores lie close to 0,
- * and bins of equal width in p would take most pairs for ties (AI4I: AUC .961 against .956 exact; these: below .001 off).
+ * and bins of equal width in p would take most pairs for ties (measured on AI4I: AUC .961 for 512 of those, .956 exact).
  */
 export function oddsBinOf(p: number): number {
   const bin = Math.floor((Math.log(p / (1 - p)) + AUC_BINS / (2 * BINS_PER_LOGIT)) * BINS_PER_LOGIT);
@@ -35,7 +35,7 @@ export class LabelledCounts implements Sketch<LabelledCounts> {
   readonly prefix: BaselinePrefix;
   /** True class t, predicted class p at t·K + p. */
   readonly confusion: Float64Array;
-  /** Two classes only: score of class 1 in 512 bins of its log odds, rows of true class 0 first, then of true class 1. */
+  /** Two classes only: score of class 1 in 1024 bins of its log odds, rows of true class 0 first, then of true class 1. */
   readonly scoreByLabel: Float64Array;
   /** 64 bins of the probability of the predicted class: rows, and of them the right ones. */
   readonly confidence: Float64Array;
