@@ -129,7 +129,12 @@ describe('anything else', () => {
   /** 2xx with an answer, or 4xx with a known code: never 5xx, never silence. */
   async function expectAnswered({ status, text }: { status: number; text: string }): Promise<void> {
     expect(status, text).toBeLessThan(500);
-    if (status >= 400 && text !== '') expect(isReasonCode((JSON.parse(text) as { code: string }).code), text).toBe(true);
+    if (status < 400) return;
+    // One refusal, or a list with one for each reading.
+    const body = JSON.parse(text) as { code?: string; refused?: { code: string }[] };
+    const codes = body.code === undefined ? (body.refused ?? []).map(({ code }) => code) : [body.code];
+    expect(codes.length, text).toBeGreaterThan(0);
+    for (const code of codes) expect(isReasonCode(code), text).toBe(true);
   }
 
   const routes = fc.constantFrom(
