@@ -3,6 +3,7 @@ import { type AgentStep, planAgent } from '@drover/core/deployment/plan';
 import type { Clock } from './clock.ts';
 import { type Holdings, takeSnapshot } from './snapshot.ts';
 import { type Executors, runStep } from './steps.ts';
+import { isDiskTrouble } from './store/database.ts';
 
 export interface AgentLoop {
   /** Something changed: plan again soon. */
@@ -46,6 +47,10 @@ export function startLoop({ holdings, executors, clock, isConnected, report, log
     const done = runStep(executors, step, abort.signal)
       .catch((error: unknown) => {
         pausedUntil.set(slot, clock.mono() + PAUSE_MS);
+        if (step.kind === 'accept' && isDiskTrouble(error)) {
+          const { deploymentId, manifest } = step;
+          holdings.deferred.set(slot, { deploymentId, manifest, at: clock.now() });
+        }
         log('error', `step ${step.kind} failed; it is tried again`, { slot, error: String(error) });
       })
       .then(() => {

@@ -5,6 +5,7 @@ import type { DesiredDoc } from '@drover/trust/documents';
 import type { TrustedSet } from '@drover/trust/trusted-set';
 import type { Desired } from '@drover/wire/messages';
 import type { Clock } from './clock.ts';
+import { isDiskTrouble } from './store/database.ts';
 import type { DesiredStore } from './store/desired.ts';
 
 export interface IntakeDeps {
@@ -12,6 +13,8 @@ export interface IntakeDeps {
   readonly trust: TrustedSet;
   readonly store: DesiredStore;
   readonly clock: Clock;
+  /** The document is right, and the disk does not take it now. */
+  readonly onNoRoom: (document: DesiredDoc) => void;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface IntakeDeps {
  */
 export function takeDesired(
   arrived: Desired,
-  { device, trust, store, clock }: IntakeDeps,
+  { device, trust, store, clock, onNoRoom }: IntakeDeps,
 ): 'taken' | 'repeat' | Refusal {
   const believed = trust.verifyDesired(arrived.document);
   if (!believed.ok) return believed;
@@ -42,7 +45,14 @@ export function takeDesired(
   if (missing)
     return refuse('document_invalid', `It names the manifest ${missing.slice(0, 12)}… and does not carry it.`);
   const signedAt = Date.parse(document.issuedAt);
-  store.take(believed.value, arrived.document, arrived.manifests, signedAt);
+  try {
+    store.take(believed.value, arrived.document, arrived.manifests, signedAt);
+  } catch (error) {
+    if (!isDiskTrouble(error)) throw error;
+    // Nothing is acted on that is not on the disk; the hub sends it again.
+    onNoRoom(document);
+    return refuse('disk_full', `Generation ${document.generation} could not be stored.`);
+  }
   clock.seeSigned(signedAt);
   return 'taken';
 }

@@ -290,6 +290,18 @@ describe('an agent and its hub', () => {
     await until('the labels', () => entriesOf('labels').some((body) => body.kind === 'labels' && body.labelled === 1));
   });
 
+  it('closes windows at the length of a policy that comes while it runs', async () => {
+    const agent = await start();
+    const bundle = await hub.bundle();
+    await hub.desire(DEVICE, bundle, { policy: { windowMs: 1000, windowEpochAt: 250, probationMs: 0 } });
+    await waitCommitted(bundle.digest);
+    await post(agent, '/v1/readings/default', { load: 1, heat: 1, shift: 'day' });
+    const [window] = await until('a window', () => (entriesOf('window').length > 0 ? entriesOf('window') : undefined));
+    if (window?.kind !== 'window') throw new Error('no window');
+    expect(window).toMatchObject({ rows: 1, closedBy: 'boundary' });
+    expect((window.endAt - 250) % 1000).toBe(0);
+  });
+
   it('is alone on its data directory, and says who holds it', async () => {
     await start();
     const second = await startAgent(configOf(), pino({ level: 'silent' }));

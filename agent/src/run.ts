@@ -82,7 +82,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const slots = openSlotStore(dataDir);
   const served = makeServedSlots();
   const loadFailed = new Map<string, string>();
-  const holdings: Holdings = { slots, journal, desired, blobs, served, loadFailed };
+  const holdings: Holdings = { slots, journal, desired, blobs, served, loadFailed, deferred: new Map() };
 
   const policy = desired.held()?.document.policy ?? DEFAULT_WINDOWS;
   const windows = openWindowBook({ clock, bootId, outbox, policy });
@@ -103,6 +103,13 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
       return found;
     });
     return runtime;
+  };
+
+  let windowTimer: NodeJS.Timeout | undefined;
+  const tickWindows = (): void => {
+    windows.tick();
+    clearTimeout(windowTimer);
+    windowTimer = setTimeout(tickWindows, Math.min(WINDOW_TICK_MS, Math.max(10, windows.dueAt() - clock.now())));
   };
 
   const readHealth = makeHealthReader(blobs, outbox, clock.mono);
@@ -129,7 +136,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   });
 
   const executors = makeExecutors({
-    slots, journal, desired, blobs, served, loadFailed, clock, fetcher,
+    ...holdings, loadFailed, clock, fetcher,
     random: Math.random,
     runtime: openRuntimeOnce,
     admit: (slot, model) => {
@@ -201,7 +208,17 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         uplink.stop();
       },
       onDesired: (arrived) => {
-        const taken = takeDesired(arrived, { device: identity.device, trust, store: desired, clock });
+        const taken = takeDesired(arrived, {
+          device: identity.device,
+          trust,
+          store: desired,
+          clock,
+          onNoRoom: ({ slots: wished }) => {
+            for (const [slot, { deploymentId, manifest }] of Object.entries(wished)) {
+              if (manifest !== null) holdings.deferred.set(slot, { deploymentId, manifest, at: clock.now() });
+            }
+          },
+        });
         if (entitled !== undefined) goOnFetching();
         if (taken === 'repeat') return reporter.changed();
         if (taken !== 'taken') {
@@ -209,10 +226,15 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
           reporter.setRefusal({ code: taken.code, detail: taken.detail.slice(0, 1000) });
           return reporter.send();
         }
-        reporter.setRefusal(undefined);
+        holdings.deferred.clear();
         const held = desired.held();
+        const isExpired = held !== undefined && Date.parse(held.document.expiresAt) <= clock.now();
+        // It is held all the same: a clock that is wrong is set one day.
+        reporter.setRefusal(isExpired ? { code: 'desired_expired', detail: held.document.expiresAt } : undefined);
         log.info({ generation: held?.generation }, 'a new desired document is held');
         if (held) windows.setPolicy(held.document.policy);
+        // A shorter window is due before the timer that the longer one set.
+        tickWindows();
         reporter.changed();
         loop?.wake();
       },
@@ -292,11 +314,6 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   });
   link.start();
 
-  let windowTimer: NodeJS.Timeout | undefined;
-  const tickWindows = (): void => {
-    windows.tick();
-    windowTimer = setTimeout(tickWindows, Math.min(WINDOW_TICK_MS, Math.max(10, windows.dueAt() - clock.now())));
-  };
   tickWindows();
   const labelTimer = setInterval(labels.flush, LABEL_FLUSH_MS);
 

@@ -23,6 +23,8 @@ export interface Holdings {
   readonly served: ServedSlots;
   /** slot → manifest digest that could not be loaded in this process. */
   readonly loadFailed: ReadonlyMap<string, string>;
+  /** slot → a wish that could not even be journaled, because the disk is full. */
+  readonly deferred: Map<string, { readonly deploymentId: string; readonly manifest: string; readonly at: number }>;
 }
 
 export const blobsOf = ({ blobs }: Manifest): BlobRef[] =>
@@ -35,8 +37,8 @@ const plannable = (document: DesiredDoc): DesiredDocument => ({
   slots: document.slots,
 });
 
-const slotNames = ({ slots, journal }: Holdings): string[] => [
-  ...new Set([...slots.list(), ...journal.list().map(({ slot }) => slot)]),
+const slotNames = ({ slots, journal, deferred }: Holdings): string[] => [
+  ...new Set([...slots.list(), ...journal.list().map(({ slot }) => slot), ...deferred.keys()]),
 ];
 
 function snapshotSlot(slot: string, holdings: Holdings): SlotSnapshot {
@@ -84,6 +86,12 @@ export function reportSlots(holdings: Holdings): SlotReport[] {
     const previous = holdings.slots.read(slot)?.previous;
     const deployment = holdings.journal.read(slot);
     const base = { slot, ...(running && { running }), ...(previous && { previous }) };
+    const put = holdings.deferred.get(slot);
+    if (put && put.deploymentId !== deployment?.deploymentId) {
+      const { deploymentId, manifest, at: enteredAt } = put;
+      const why = { code: 'disk_full', detail: 'It could not be journaled; it is taken when there is room.' };
+      return { ...base, deployment: { deploymentId, manifest, state: 'deferred', revision: 1, enteredAt, ...why } };
+    }
     if (!deployment) return base;
     const { deploymentId, manifest, state, revision, enteredAt, code, detail } = deployment;
     const refs = state === 'downloading' ? blobsOfDigest(holdings, manifest) : [];

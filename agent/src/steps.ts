@@ -146,7 +146,7 @@ export function makeExecutors(deps: StepDeps): Executors {
     async accept({ slot, deploymentId, manifest, generation }) {
       const now = clock.now();
       const offered: DeploymentRecord = {
-        deploymentId, slot, manifest, generation, state: 'offered', tries: 0, crashes: 0, enteredAt: now, revision: 0,
+        deploymentId, slot, manifest, generation, state: 'offered', tries: 0, crashes: 0, enteredAt: now, revision: 1,
       }; // biome-ignore format: one record
       const held = manifestOf(manifest);
       const isAllowed = deps.allowedSlots?.has(slot) ?? true;
@@ -156,6 +156,7 @@ export function makeExecutors(deps: StepDeps): Executors {
         : { kind: 'accept' };
       const next = applyEvent(offered, event, now);
       if (next) journal.put(next, now);
+      deps.deferred.delete(slot);
       log('info', `deployment is ${next?.state}`, { deploymentId, slot });
     },
 

@@ -26,8 +26,8 @@ import { addHealthRoutes, type ReadyCheck } from './http/health.ts';
 import { addLabelRoutes } from './http/labels.ts';
 import { addModelRoutes } from './http/models.ts';
 import { addMonitoringRoutes } from './http/monitoring.ts';
-import { addRunRoutes } from './http/runs.ts';
 import { addRolloutRoutes } from './http/rollouts.ts';
+import { addRunRoutes } from './http/runs.ts';
 import { buildServer } from './http/server.ts';
 import { openKeys } from './keys.ts';
 import { openMetrics } from './metrics.ts';
@@ -227,7 +227,9 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   let rules: AuthRules = { hosts: new Set(), tokenHash: hashToken(token), scheme };
   const shared = { store, now };
   const endSession = (device: string): void => {
-    void mqtt.disconnect(device).catch((error: unknown) => log.error({ err: error, device }, 'a session was not ended'));
+    void mqtt
+      .disconnect(device)
+      .catch((error: unknown) => log.error({ err: error, device }, 'a session was not ended'));
     // A device that was removed takes its deployments along.
     reconciler.poke(device);
   };
@@ -249,7 +251,7 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
       (to) =>
         addMonitoringRoutes(to, {
           summarise: openSummaries({ store, blobs }),
-          status: () => readStatus(store, { hubId, version, mode: config.dev ? 'dev' : 'tls', startedAt }),
+          status: () => readStatus(store, { hubId, version, mode: config.dev ? 'dev' : 'tls', startedAt, windowSeconds: config.windowSeconds }),
         }),
     ],
   });

@@ -7,19 +7,29 @@ const house = path.resolve(import.meta.dirname, '../..');
 const npx = (...args: string[]): string =>
   execFileSync('npx', ['--no', ...args], { cwd: house, encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'pipe', 'pipe'] });
 
+// npx takes "--no drover" for an option and its value, and with it the flags up to the next word: "--help" right behind it
+// would show the help of npx. "--" says where drover begins; behind a command every flag is drover's own.
 describe('npx --no drover', () => {
-  it('--help names every command', () => {
-    const help = npx('drover', '--help');
-    for (const command of ['hub start', 'agent join', 'agent run', 'device', 'model', 'deploy', 'status', 'predict', 'doctor'])
-      expect(help).toContain(command);
+  it.each([
+    ['help', ['drover', 'help']],
+    ['-- drover --help', ['--', 'drover', '--help']],
+  ])('%s names every command', (_, args) => {
+    const help = npx(...args);
+    for (const command of ['hub', 'agent', 'device', 'model', 'deploy', 'status', 'predict', 'doctor'])
+      expect(help).toMatch(new RegExp(`^ +${command}\\b`, 'm'));
   });
 
-  it('a command that does not exist ends with 2 and says which', () => {
+  it.each([
+    [['drover', 'frobnicate'], 2, 'frobnicate'],
+    [['drover', 'status', '--frobnicate'], 2, 'frobnicate'],
+    [['drover', 'status', '--json', '--hub', 'http://127.0.0.1:9'], 4, 'hub_unreachable'],
+  ])('%j ends with %i and says why', (args, status, text) => {
     try {
-      npx('drover', 'frobnicate');
+      npx(...args);
     } catch (error) {
-      expect((error as { status: number }).status).toBe(2);
-      expect(String((error as { stderr: string }).stderr)).toContain('frobnicate');
+      const ended = error as { status: number; stderr: string; stdout: string };
+      expect(ended.stderr + ended.stdout).toContain(text);
+      expect(ended.status).toBe(status);
       return;
     }
     expect.unreachable('it ended with 0');

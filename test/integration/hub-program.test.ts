@@ -8,8 +8,8 @@ import { makeCertificate } from '@drover/testkit/certificate';
 import { type HubProgram, remove, scratch, startHub } from '@drover/testkit/fleet';
 import { ENTRY, killAll, start, waitForReady } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
+import type { Static } from '@drover/wire/http/check';
 import type { Dataset, Run } from '@drover/wire/http/runs';
-import type { Static } from 'typebox';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const dir = scratch('hub-program');

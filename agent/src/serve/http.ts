@@ -173,13 +173,15 @@ function makeRoutes({ served, labels, readings, status }: HttpDeps) {
     if (list.length > READINGS_PER_REQUEST)
       return answerRefusal(refuse('agent_request_too_large', `At most ${READINGS_PER_REQUEST} readings.`));
     const predictionIds: (string | null)[] = [];
-    const refused: unknown[] = [];
+    const refused: { index: number; code: ReasonCode; error: string }[] = [];
     for (const [index, reading] of list.entries()) {
       const given = await readings.take(slot, reading);
       predictionIds.push(given.ok ? given.predictionId : null);
       if (!given.ok) refused.push({ index, code: given.code, error: explain(given) });
     }
-    return json(refused.length === list.length && list.length > 0 ? 400 : 200, { predictionIds, refused });
+    const [first] = refused;
+    if (!first || refused.length < list.length) return json(200, { predictionIds, refused });
+    return json(STATUS[first.code] ?? 400, { error: first.error, code: first.code, predictionIds, refused });
   }
 
   return async function route(request: http.IncomingMessage): Promise<Reply> {

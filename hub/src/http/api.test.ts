@@ -21,10 +21,10 @@ describe('the door', () => {
     });
     for (const route of ['/api/v1/status', '/api/v1/openapi.json', '/metrics', '/api/v1/devices', '/nowhere']) {
       expect(await hub.ask('GET', route, undefined, { authorization: undefined })).toMatchObject(
-        problem(401, 'unauthorized'),
+        problem(401, 'token_refused'),
       );
       expect(await hub.ask('GET', route, undefined, { authorization: 'Bearer wrong' })).toMatchObject(
-        problem(401, 'unauthorized'),
+        problem(401, 'token_refused'),
       );
     }
   });

@@ -23,7 +23,7 @@ describe('who may ask', () => {
       token,
       `Bearer  ${token}`,
     ]) {
-      expect(checkRequest({ ...good, authorization }, rules)).toMatchObject({ code: 'unauthorized' });
+      expect(checkRequest({ ...good, authorization }, rules)).toMatchObject({ code: 'token_refused' });
     }
   });
 

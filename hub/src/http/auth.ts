@@ -41,7 +41,7 @@ export function checkRequest(request: AuthRequest, rules: AuthRules): Result<und
   }
   if (request.isOpen || isToken(request.authorization, rules.tokenHash)) return accept(undefined);
   return refuse(
-    'unauthorized',
+    'token_refused',
     request.authorization === undefined ? 'There is none.' : 'It is not the token of this hub.',
   );
 }

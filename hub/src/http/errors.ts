@@ -5,7 +5,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 /** Codes whose status does not follow from their kind. */
 const STATUS: { readonly [K in ReasonCode]?: number } = {
-  unauthorized: 401,
+  token_refused: 401,
   host_refused: 421,
   origin_refused: 403,
   not_found: 404,
@@ -21,7 +21,7 @@ const STATUS: { readonly [K in ReasonCode]?: number } = {
   version_unknown: 404,
   rollout_unknown: 404,
   rollout_ended: 409,
-  conflict: 409,
+  write_conflict: 409,
   blob_too_large: 413,
   blob_quota: 507,
   cmd_limit: 429,
@@ -58,7 +58,7 @@ export function describeProblem(refusal: Refusal, requestId: string): Problem {
 
 export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
   const problem = describeProblem(refusal, reply.request.id);
-  if (refusal.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer realm="drover"');
+  if (refusal.code === 'token_refused') void reply.header('www-authenticate', 'Bearer realm="drover"');
   if (problem.status === 429 || problem.status === 503) void reply.header('retry-after', '1');
   return reply.status(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem);
 }
@@ -123,5 +123,5 @@ export function handleError(error: FastifyError, request: FastifyRequest, reply:
     return sendRefusal(reply, refuse('disk_full', 'The disk of the hub is full.'));
   }
   request.log.error({ err: error }, 'request failed');
-  return sendRefusal(reply, refuse('internal', `The request ${request.id} failed.`));
+  return sendRefusal(reply, refuse('hub_failed', `The request ${request.id} failed.`));
 }

@@ -115,7 +115,8 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
       const { limit = DEFAULT_LIMIT } = request.query;
       const cursor = readCursor(request.query.cursor, 'string');
       if (!cursor.ok) return sendRefusal(reply, cursor);
-      if ((await readRollout(store, id)) === undefined) return sendRefusal(reply, refuse('rollout_unknown', `"${id}".`));
+      if ((await readRollout(store, id)) === undefined)
+        return sendRefusal(reply, refuse('rollout_unknown', `"${id}".`));
       const rows = await listDeployments(store, id, {
         limit: limit + 1,
         ...(cursor.value === undefined ? {} : { cursor: cursor.value }),

@@ -14,6 +14,7 @@ export interface HubFacts {
   readonly version: string;
   readonly mode: 'dev' | 'tls';
   readonly startedAt: number;
+  readonly windowSeconds: number;
 }
 
 export async function readStatus(store: Store, hub: HubFacts): Promise<Static<typeof Status>> {
@@ -31,6 +32,7 @@ export async function readStatus(store: Store, hub: HubFacts): Promise<Static<ty
     version: hub.version,
     mode: hub.mode,
     startedAt: new Date(hub.startedAt).toISOString(),
+    windowSeconds: hub.windowSeconds,
     devices: {
       total: presence.reduce((sum, { count }) => sum + count, 0),
       online: presence.find((row) => row.presence === 'online')?.count ?? 0,

@@ -1,7 +1,7 @@
 // Runs the embedded MQTT broker behind the byte guard. The only file that knows aedes; never knows what a message means.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
-import type { ReasonCode, Refusal } from '@drover/core/reasons';
+import { type ReasonCode, type Refusal, refuse } from '@drover/core/reasons';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import { GuardedConnection } from './byte-guard.ts';
 
@@ -156,6 +156,27 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
   const byDevice = new Map<string, LiveConnection>();
   const sockets = new Set<GuardedConnection>();
 
+  async function answerAttempt(
+    client: Client,
+    attempt: ConnectAttempt,
+    done: (error: AuthenticateError | null, isAdmitted: boolean) => void,
+  ): Promise<void> {
+    let refusal: Refusal | undefined;
+    try {
+      refusal = await hooks.admit(attempt);
+    } catch (error) {
+      // A database that is out of reach: the device comes again by itself.
+      refusal = refuse('hub_busy', String(error instanceof Error ? error.message : error));
+    }
+    if (!refusal) {
+      guardedOf(client).authenticate();
+      done(null, true);
+      return;
+    }
+    hooks.refused(refusal, { device: attempt.clientId, remoteAddress: attempt.remoteAddress });
+    done(connackError(refusal), false);
+  }
+
   const aedes = await Aedes.createBroker({
     // One device that stops reading would otherwise stop every device's messages (measured, design).
     concurrency: 0,
@@ -179,19 +200,7 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
     authenticate: (client, username, password, done) => {
       const facts = attempts.get(client);
       if (!facts) throw new Error('a client is authenticated before it said CONNECT');
-      const attempt = { ...facts, username: username ?? '', password: password ?? new Uint8Array(0) };
-      void hooks.admit(attempt).then(
-        (refusal) => {
-          if (refusal) {
-            hooks.refused(refusal, { device: attempt.clientId, remoteAddress: attempt.remoteAddress });
-            done(connackError(refusal), false);
-          } else {
-            guardedOf(client).authenticate();
-            done(null, true);
-          }
-        },
-        () => done(connackError({ ok: false, code: 'hub_busy', detail: '' }), false),
-      );
+      void answerAttempt(client, { ...facts, username: username ?? '', password: password ?? new Uint8Array(0) }, done);
     },
     authorizePublish: (client, packet, done) => {
       const connection = client ? live.get(client) : undefined;

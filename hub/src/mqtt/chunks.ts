@@ -143,7 +143,7 @@ export function makeChunkServer({
   return {
     bytesSent: () => sent,
     async request(session, { digest, first, count }) {
-      if (!session.artifacts.has(digest)) {
+      if (!session.artifacts?.has(digest)) {
         return tell(session, digest, refuse('artifact_not_entitled', `Device "${session.device}", blob ${digest}.`));
       }
       const size = await blobs.size(digest);

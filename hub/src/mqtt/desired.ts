@@ -24,6 +24,11 @@ export interface DesiredSenderDeps {
 export interface DesiredSender {
   /** Sends the newest document if the device is there to hear it, and lets it fetch what the document names. */
   send(device: string): Promise<void>;
+  /**
+   * Knows what the device may fetch although its document is still on its way: one that comes back in the middle of a
+   * download asks for the rest at once, and a refusal would end its deployment.
+   */
+  entitle(session: Session): Promise<void>;
   /** Sends again where the device has not reported the generation. */
   sendAgain(): Promise<void>;
 }
@@ -36,6 +41,9 @@ interface NamedManifest {
   readonly size: number;
   readonly blobs: readonly string[];
 }
+
+const blobsOf = (named: readonly NamedManifest[]): ReadonlySet<string> =>
+  new Set(named.flatMap((manifest) => manifest.blobs));
 
 export function makeDesiredSender({ store, sessions, stamp, now, broken }: DesiredSenderDeps): DesiredSender {
   const manifests = new Map<string, NamedManifest>();
@@ -55,16 +63,26 @@ export function makeDesiredSender({ store, sessions, stamp, now, broken }: Desir
     return made;
   }
 
-  async function publish(session: Session, row: DesiredRow): Promise<void> {
-    const document = readSignedEnvelope(row.envelope);
-    if (!document.ok) return broken(session.device, document.detail);
+  /** The manifests that the document names. */
+  async function nameManifests(session: Session, row: DesiredRow): Promise<NamedManifest[] | undefined> {
     const named: NamedManifest[] = [];
     for (const digest of JSON.parse(row.manifestsJson) as string[]) {
       const manifest = await loadManifest(digest);
-      if (!manifest) return broken(session.device, `manifest ${digest} is not in the registry`);
+      if (!manifest) {
+        broken(session.device, `manifest ${digest} is not in the registry`);
+        return undefined;
+      }
       named.push(manifest);
     }
-    session.artifacts = new Set(named.flatMap((manifest) => manifest.blobs));
+    return named;
+  }
+
+  async function publish(session: Session, row: DesiredRow): Promise<void> {
+    const document = readSignedEnvelope(row.envelope);
+    if (!document.ok) return broken(session.device, document.detail);
+    const named = await nameManifests(session, row);
+    if (!named) return;
+    session.artifacts = blobsOf(named);
     const payload = encodeMessage(
       'desired',
       { document: document.value, manifests: named.map((m) => m.envelope) },
@@ -86,6 +104,13 @@ export function makeDesiredSender({ store, sessions, stamp, now, broken }: Desir
 
   return {
     send,
+    async entitle(session) {
+      if (session.artifacts) return;
+      const row = await readDesired(store, session.device);
+      const named = row && (await nameManifests(session, row));
+      // A newer document may have been sent meanwhile.
+      session.artifacts ??= blobsOf(named ?? []);
+    },
     async sendAgain() {
       const before = now() - RESEND_MS;
       const late = [...sessions.all()].filter(

@@ -23,6 +23,7 @@ export interface Unit {
     readonly predictions: number;
   };
   readonly hello?: Hello;
+  readonly state?: State;
   /** Something that a rollout decision rests on is in it. */
   readonly isReport: boolean;
 }
@@ -121,7 +122,7 @@ export function makePlanner(store: Store, refused: (refusal: Refusal, device: st
     session.stateRevision = state.revision;
     session.reportedGeneration = state.generation;
     session.touchedAt = receivedAt;
-    return { arrival, statements: writeState(session.device, state, receivedAt), doubts: [], isReport: true };
+    return { arrival, statements: writeState(session.device, state, receivedAt), doubts: [], state, isReport: true };
   }
 
   function read(arrival: Arrival): Message | undefined {

@@ -15,13 +15,15 @@ export interface Session {
   outboxId: string | undefined;
   stateRevision: number;
   reportedGeneration: number;
+  /** Why the device refuses the desired document that it was sent last, as it said last. */
+  desiredCode: string | undefined;
   /** Generation of the desired document sent last on this connection, and when. */
   sentGeneration: number;
   sentAt: number;
   /** When `lastSeenAt` was written last. */
   touchedAt: number;
-  /** Blobs that the device may fetch: those that its desired document names. */
-  artifacts: ReadonlySet<string>;
+  /** Blobs that the device may fetch: those that its desired document names. Undefined until that was looked up. */
+  artifacts: ReadonlySet<string> | undefined;
 }
 
 export interface Sessions {
@@ -50,10 +52,11 @@ export function makeSessions(): Sessions {
         outboxId: undefined,
         stateRevision: -1,
         reportedGeneration: 0,
+        desiredCode: undefined,
         sentGeneration: 0,
         sentAt: 0,
         touchedAt: 0,
-        artifacts: new Set(),
+        artifacts: undefined,
       };
       byConnection.set(connection, session);
       byDevice.set(connection.device, session);

@@ -162,7 +162,7 @@ export async function startMqtt(deps: MqttDeps): Promise<MqttSide> {
 
   function receiveReq(session: Session, payload: Uint8Array): void {
     const req = readMessage('req', payload);
-    if (req.ok) background(chunks.request(session, req.value.message));
+    if (req.ok) background(desired.entitle(session).then(() => chunks.request(session, req.value.message)));
     else quiet.warn(req.code, { device: session.device, detail: req.detail }, 'a request for chunks was refused');
   }
 

@@ -127,7 +127,7 @@ export async function createRollout(
     subject: rollout.id,
     detail,
   });
-  if (!done.ok) return refuse('conflict', 'The rollout was not started.');
+  if (!done.ok) return refuse('write_conflict', 'The rollout was not started.');
   reconciler.poke(...targets.value);
   return accept(rollout);
 }
@@ -191,5 +191,5 @@ export async function abortRollout(deps: RolloutDeps, id: string, actor: string)
       return accept({ ...rollout, state: 'aborted', endedAt: now });
     }
   }
-  return refuse('conflict', 'The rollout changed while it was aborted.');
+  return refuse('write_conflict', 'The rollout changed while it was aborted.');
 }

@@ -246,7 +246,7 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
       detail: { model: request.model, dataset: request.dataset },
     };
     const done = await commitWithAudit(store, [insertRun(row)], entry);
-    if (!done.ok) return refuse('conflict', 'The run could not be stored.');
+    if (!done.ok) return refuse('write_conflict', 'The run could not be stored.');
     kick();
     return accept(row);
   }

@@ -43,7 +43,7 @@ beforeEach(async () => {
     const route = routes.get(`${request.method} ${url.pathname}`);
     const known = request.headers.authorization === 'Bearer secret-token-0123456789';
     const answer: Reply = !known
-      ? problem(401, 'unauthorized', 'A token is needed', 'There is none.')
+      ? problem(401, 'token_refused', 'A token is needed', 'There is none.')
       : (route?.({ query: url.searchParams, bytes: Buffer.concat(parts), headers: request.headers }) ??
         problem(404, 'not_found', 'It does not exist', url.pathname));
     response.writeHead(answer.status ?? 200, { 'content-type': 'application/json' });

@@ -147,7 +147,7 @@ export const REASONS = {
   target_empty: row('permanent', 'No device matches the target of the rollout.', 'Check the label query or join devices first.'),
   rollout_unknown: row('permanent', 'No rollout has this id.', 'List the rollouts and choose one.'),
   rollout_ended: row('permanent', 'The rollout has ended; ended rollouts do not change.', 'Start a new rollout.'),
-  conflict: row('transient', 'Someone else changed the same thing at the same moment.', 'Read it again and repeat the request.'),
+  write_conflict: row('transient', 'Someone else changed the same thing at the same moment.', 'Read it again and repeat the request.'),
   opset_too_new: row('permanent', 'The model needs a newer operator set than the runtime on the device has.', 'Update the agent or export for an older operator set.'),
   // --- hub: configuration and start
   config_invalid: row('permanent', 'The configuration cannot be used.', 'Correct the named setting; --help lists all.'),
@@ -156,7 +156,7 @@ export const REASONS = {
   port_taken: row('permanent', 'The port is in use by another program.', 'Stop that program or choose another port with the named flag.'),
   data_locked: row('permanent', 'Another hub uses this data folder.', 'Stop it, or give --data another folder.'),
   // --- hub: HTTP
-  unauthorized: row('permanent', 'The request carries no valid token.', 'Send "Authorization: Bearer" with the content of run/token in the data folder of the hub.'),
+  token_refused: row('permanent', 'The request carries no valid token.', 'Send "Authorization: Bearer" with the content of run/token in the data folder of the hub.'),
   host_refused: row('permanent', 'The Host header names a host that this hub does not answer for.', 'Use the address that the hub printed, or start it with --allow-host.'),
   origin_refused: row('permanent', 'The request comes from a page of another origin.', 'Use the address of the hub itself.'),
   request_invalid: row('permanent', 'The request does not match the API.', 'Correct the named field; /api/v1/openapi.json describes it.'),
@@ -165,8 +165,7 @@ export const REASONS = {
   not_found: row('permanent', 'There is no such thing.', 'Check the name or id.'),
   idempotency_conflict: row('permanent', 'The same Idempotency-Key was used for another request.', 'Use a new key for a new request.'),
   idempotency_busy: row('transient', 'A request with the same Idempotency-Key is being worked on.', 'Ask again in a moment.'),
-  internal: row('internal', 'The hub failed on its side.', 'Look for the request id in the log of the hub.'),
-  not_ready: row('transient', 'The hub is not ready.', 'Ask again in a moment.'),
+  hub_failed: row('internal', 'The hub failed on its side.', 'Look for the request id in the log of the hub.'),
   // --- hub: registry and training
   version_conflict: row('permanent', 'This version number belongs to another manifest.', 'Prepare the version again and sign what that gives.'),
   alias_reserved: row('permanent', 'The alias cannot be set.', 'Choose a name that starts with a letter and is not "latest".'),

@@ -7,7 +7,18 @@ import { MAX_CLASSES, SCORE_BINS, scoreBinOf } from './scores.ts';
 import { type BaselinePrefix, NO_BASELINE, readHeader, type Sketch, writeHeader } from './sketch.ts';
 
 /** Bins of the score per true class of a binary model. */
-export const AUC_BINS = 512;
+export const AUC_BINS = 1024;
+/** Bins per unit of ln(p / (1 − p)), so that they reach from −16 to 16 and each spans 3.2 % of the odds. */
+const BINS_PER_LOGIT = 32;
+
+/**
+ * The bin of a probability, equally wide in the logarithm of the odds: where failures are rare nearly all scores lie close to 0,
+ * and bins of equal width in p would take most pairs for ties (measured on AI4I: AUC .961 for 512 of those, .956 exact).
+ */
+export function oddsBinOf(p: number): number {
+  const bin = Math.floor((Math.log(p / (1 - p)) + AUC_BINS / (2 * BINS_PER_LOGIT)) * BINS_PER_LOGIT);
+  return bin < 0 ? 0 : bin >= AUC_BINS ? AUC_BINS - 1 : bin;
+}
 /** Probabilities are kept this far from 0 and 1 in the logarithm: one certain mistake costs 34.5 and not infinity. */
 const LOG_FLOOR = 1e-15;
 
@@ -24,7 +35,7 @@ export class LabelledCounts implements Sketch<LabelledCounts> {
   readonly prefix: BaselinePrefix;
   /** True class t, predicted class p at t·K + p. */
   readonly confusion: Float64Array;
-  /** Two classes only: score of class 1 in 512 equal bins, rows of true class 0 first, then of true class 1. */
+  /** Two classes only: score of class 1 in 1024 bins of its log odds, rows of true class 0 first, then of true class 1. */
   readonly scoreByLabel: Float64Array;
   /** 64 bins of the probability of the predicted class: rows, and of them the right ones. */
   readonly confidence: Float64Array;
@@ -75,8 +86,7 @@ export class LabelledCounts implements Sketch<LabelledCounts> {
     const bin = scoreBinOf(probabilities[offset + predicted] as number, SCORE_BINS);
     increment(this.confidence, bin);
     if (label === predicted) increment(this.correct, bin);
-    if (k === 2)
-      increment(this.scoreByLabel, label * AUC_BINS + scoreBinOf(probabilities[offset + 1] as number, AUC_BINS));
+    if (k === 2) increment(this.scoreByLabel, label * AUC_BINS + oddsBinOf(probabilities[offset + 1] as number));
     const certain = Math.max(LOG_FLOOR, probabilities[offset + label] as number);
     this.sums[0] = (this.sums[0] as number) - Math.log(certain);
     this.sums[1] = (this.sums[1] as number) + brier;

@@ -64,7 +64,12 @@ export function addStatusCommand(program: Command, cli: Cli): void {
           ['received', `${formatCount(ingest.entries)} entries, ${formatCount(ingest.windows)} windows, ${formatCount(ingest.predictions)} predictions`],
           ['not received', `${formatCount(ingest.lost)} lost, ${formatCount(ingest.refused)} refused`],
         ]);
-        return `${pairs}\n${tableFor(cli, SLOTS, summary.items, 'No statistics yet: deploy a model and feed an agent.')}`;
+        // A fresh fleet that works looks idle until its first window ends: say when that is.
+        const empty =
+          devices.inSync > 0
+            ? `No statistics yet: agents send a window every ${formatAge(status.windowSeconds * 1000)} once they are fed.`
+            : 'No statistics yet: deploy a model and feed an agent.';
+        return `${pairs}\n${tableFor(cli, SLOTS, summary.items, empty)}`;
       });
     }); // biome-ignore format: one chain
 }

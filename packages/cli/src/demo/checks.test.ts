@@ -26,7 +26,7 @@ const slot: NonNullable<DemoFacts['slot']> = {
 const facts: DemoFacts = {
   says: 'test', rowsInFile: 100, rowsTrained: 60, rowsPlayed: 40, labelsToCome: 40, version: 'demo@1', manifest: DIGEST, committed: 2, agents: 2,
   devices: [device('a'), device('b')], slot, bytesUp: 500, rawBytes: 10_000, unclean: [], peakPerSecond: 8,
-  reference: { rows: 40, metrics: { accuracy: 0.9, majorityAccuracy: 0.8, precision: 0.7, recall: 0.6, auc: 0.852 } },
+  reference: { rows: 40, metrics: { accuracy: 0.9, majorityAccuracy: 0.8, precision: 0.7, recall: 0.6, auc: 0.852, aucInBins: 0.85 } },
 }; // biome-ignore format: one object
 
 const failed = (changes: Partial<DemoFacts>): string[] =>
@@ -49,7 +49,7 @@ describe('judgeDemo', () => {
     ['a failed prediction', { slot: { ...slot, errors: 1 } }, 'no prediction failed'],
     ['a label that did not come', { slot: { ...slot, quality: { ...quality, labelled: 39 } } }, 'labels arrived'],
     ['another accuracy', { slot: { ...slot, quality: { ...quality, accuracy: 0.901 } } }, 'accuracy recomputed'],
-    ['another AUC', { slot: { ...slot, quality: { ...quality, auc: 0.87 } } }, 'auc recomputed'],
+    ['another AUC', { slot: { ...slot, quality: { ...quality, auc: 0.851 } } }, 'auc recomputed'],
     ['no reference', { reference: undefined }, 'quality recomputed'],
     ['a process that crashed at the end', { unclean: ['agent-01 (1)'] }, 'clean end'],
   ])('names %s', (_what, changes, name) => {

@@ -86,6 +86,7 @@ describe('measureReference', () => {
       expect(metrics['accuracy']).toBeCloseTo(4 / 5, 12);
       expect(metrics['recall']).toBeCloseTo(2 / 3, 12);
       expect(metrics['auc']).toBeCloseTo(5 / 6, 12);
+      expect(metrics['aucInBins']).toBeCloseTo(5 / 6, 12);
     } finally {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,7 +1,8 @@
 // Recomputes what the hub says about quality: asks one device for all played rows over the Open Inference Protocol and
-// measures the answers exactly. Shares no code with windows, sketches or label joining.
-import { evaluateClasses, evaluateValues } from '@drover/learn/evaluate';
+// measures the answers exactly. Shares nothing with windows, sketches or label joining but where a score bin begins.
+import { evaluateClasses, evaluateValues, measureAuc } from '@drover/learn/evaluate';
 import type { Column } from '@drover/learn/table';
+import { oddsBinOf } from '@drover/sketch/labelled';
 import type { Manifest } from '@drover/trust/documents';
 import { type AgentAddress, askAgent } from '../agent-client.ts';
 import { fieldText, type Source } from './source.ts';
@@ -100,5 +101,8 @@ export async function measureReference(
   if (truth.includes(-1))
     throw failStep('A played row has a class that the model does not know.', 'Train on a larger share: --train 0.8.');
   const { metrics } = evaluateClasses(Float64Array.from(answers), truth, classes.length, threshold);
-  return { rows: rows.length, metrics };
+  if (metrics['auc'] === undefined) return { rows: rows.length, metrics };
+  // Devices send scores in bins: rows in one bin count as ties, so that the AUC of the bins is what a hub can know.
+  const binned = Float64Array.from(rows, (_, i) => oddsBinOf(answers[2 * i + 1] ?? 0));
+  return { rows: rows.length, metrics: { ...metrics, aucInBins: measureAuc(binned, truth) ?? Number.NaN } };
 }

@@ -34,7 +34,7 @@ describe('judge', () => {
     ['a hub that is not ready', { reach: { ok: true, ready: false, skewMs: 0 } }, 'fail hub'],
     ['a clock that is off', { reach: { ok: true, ready: true, skewMs: -60_000 } }, 'warn clock'],
     ['a token that others can read', { token: { file: '/t', mode: 0o100644 } }, 'warn token'],
-    ['a token that is refused', { refusal: { code: 'unauthorized', message: 'No.', next: 'Join.' } }, 'fail api'],
+    ['a token that is refused', { refusal: { code: 'token_refused', message: 'No.', next: 'Join.' } }, 'fail api'],
     ['a broker that takes no connection', { mqtt: { url: 'mqtt://x', ok: false } }, 'fail broker'],
     ['no device', { devices: [] }, 'warn fleet'],
     ['a device that is away', { devices: [device('a', { presence: 'offline' })] }, 'warn presence'],

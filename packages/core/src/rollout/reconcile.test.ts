@@ -238,7 +238,7 @@ describe('whatever is recorded', () => {
     );
   });
 
-  it('it comes to rest: after a few rounds there is nothing left to do, at most one open offer a slot is named', () => {
+  it('comes to rest: after a few rounds there is nothing left to do, at most one open offer a slot is named', () => {
     fc.assert(
       fc.property(snapshots, fc.nat(2000), (start, now) => {
         let snapshot = start;

@@ -55,6 +55,8 @@ export const Status = Type.Object({
   version: Type.String(),
   mode: Type.Union([Type.Literal('dev'), Type.Literal('tls')]),
   startedAt: Instant,
+  /** Devices send statistics when a window of this length ends. */
+  windowSeconds: Count,
   devices: Type.Object({ total: Count, online: Count, inSync: Count }),
   models: Count,
   rollouts: Type.Object({ running: Count }),
