@@ -1,5 +1,5 @@
 // Plans what each arrived message writes: reads it, finds where its outbox stands, makes the statements. Never commits.
-import { isReasonCode, type ReasonCode, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { type ReasonCode, type Refusal, type Result, refuse } from '@drover/core/reasons';
 import type { Entry, Hello, MessageOf, State, Up } from '@drover/wire/messages';
 import { readMessage } from '@drover/wire/read';
 import type { UpKind } from '@drover/wire/topics';
@@ -23,8 +23,7 @@ export interface Unit {
     readonly predictions: number;
   };
   readonly hello?: Hello;
-  /** The device refused its newest desired document: said aloud once. */
-  readonly alarm?: Refusal;
+  readonly state?: State;
   /** Something that a rollout decision rests on is in it. */
   readonly isReport: boolean;
 }
@@ -123,12 +122,7 @@ export function makePlanner(store: Store, refused: (refusal: Refusal, device: st
     session.stateRevision = state.revision;
     session.reportedGeneration = state.generation;
     session.touchedAt = receivedAt;
-    const statements = writeState(session.device, state, receivedAt);
-    const { code = '', detail = '' } = state.desiredRefusal ?? {};
-    const isNew = code !== session.desiredCode;
-    session.desiredCode = code;
-    const alarm = isNew && isReasonCode(code) ? refuse(code, detail) : undefined;
-    return { arrival, statements, doubts: [], isReport: true, ...(alarm && { alarm }) };
+    return { arrival, statements: writeState(session.device, state, receivedAt), doubts: [], state, isReport: true };
   }
 
   function read(arrival: Arrival): Message | undefined {

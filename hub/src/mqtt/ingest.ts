@@ -20,7 +20,7 @@ export interface IngestDeps {
   helloStored(session: Session): void;
   /** Something that a rollout decision rests on is stored. */
   reported(device: string): void;
-  /** Bad input, two claims that cannot both be true, or a desired document that the device refused. */
+  /** Bad input, or two claims that cannot both be true. */
   refused(refusal: Refusal, device: string): void;
   /** The database did not take what came. It is tried again when it is only out of reach. */
   failed(error: unknown): void;
@@ -125,6 +125,16 @@ export function makeIngest(deps: IngestDeps): Ingest {
     acks.set(session, { outboxId, lastSeq: plan.toSeq, refused: [...plan.refused] });
   }
 
+  /** A device that refuses its wish (a conflict of generations, a signature) is something a person must see: once. */
+  function finishState({ arrival: { session }, state }: Unit): void {
+    if (!state) return;
+    const { code, detail = '' } = state.desiredRefusal ?? {};
+    if (code !== undefined && code !== session.desiredCode && isReasonCode(code)) {
+      deps.refused({ ok: false, code, detail }, session.device);
+    }
+    session.desiredCode = code;
+  }
+
   /** Everything that may be said now that the units are on the disk. */
   async function finish(units: readonly Unit[], changes: readonly number[]): Promise<void> {
     counts.commits++;
@@ -132,6 +142,7 @@ export function makeIngest(deps: IngestDeps): Ingest {
     const reported = new Set<string>();
     for (const unit of units) {
       finishUp(unit, acks);
+      finishState(unit);
       const { session } = unit.arrival;
       if (unit.hello) {
         // What is committed already need not be sent again.
@@ -141,7 +152,6 @@ export function makeIngest(deps: IngestDeps): Ingest {
         deps.acknowledge(session, { outboxId, lastSeq, refused: [], paceMs: pace() });
         deps.helloStored(session);
       }
-      if (unit.alarm) deps.refused(unit.alarm, session.device);
       if (unit.isReport) reported.add(session.device);
     }
     for (const [session, ack] of acks) sendAcks(session, ack);

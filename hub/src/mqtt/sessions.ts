@@ -15,8 +15,8 @@ export interface Session {
   outboxId: string | undefined;
   stateRevision: number;
   reportedGeneration: number;
-  /** Why the device refuses its desired document, as reported last; empty when it does not. */
-  desiredCode: string;
+  /** Why the device refuses the desired document that it was sent last, as it said last. */
+  desiredCode: string | undefined;
   /** Generation of the desired document sent last on this connection, and when. */
   sentGeneration: number;
   sentAt: number;
@@ -52,7 +52,7 @@ export function makeSessions(): Sessions {
         outboxId: undefined,
         stateRevision: -1,
         reportedGeneration: 0,
-        desiredCode: '',
+        desiredCode: undefined,
         sentGeneration: 0,
         sentAt: 0,
         touchedAt: 0,
