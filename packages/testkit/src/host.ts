@@ -31,11 +31,8 @@ export function mountSmallDisk(dir: string, bytes: number): SmallDisk | string {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=700`, 'tmpfs', dir], { stdio: 'pipe' });
   } catch (error) {
-    return `tmpfs cannot be mounted here (${
-      String(error instanceof Error ? error.message : error)
-        .split('\n')
-        .at(-2) ?? ''
-    })`;
+    const said = String(error instanceof Error ? error.message : error).trim();
+    return `tmpfs cannot be mounted here (${said.split('\n').at(-1) ?? ''})`;
   }
   return { dir, unmount: () => void execFileSync('umount', ['-l', dir], { stdio: 'pipe' }) };
 }
