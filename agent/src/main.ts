@@ -65,8 +65,13 @@ async function run(config: RunConfig): Promise<void> {
   process.on('SIGINT', end);
 }
 
-const config = parseConfig(process.argv.slice(2), process.env);
-if (!config.ok) endWith(config);
-else if (config.value.command === 'help') process.stdout.write(USAGE);
-else if (config.value.command === 'join') await join(config.value);
-else await run(config.value);
+/** Not awaited at the top: the built agent is CommonJS, where Node loads its own modules without what ESM needs of them. */
+async function main(): Promise<void> {
+  const config = parseConfig(process.argv.slice(2), process.env);
+  if (!config.ok) endWith(config);
+  else if (config.value.command === 'help') process.stdout.write(USAGE);
+  else if (config.value.command === 'join') await join(config.value);
+  else await run(config.value);
+}
+
+void main();

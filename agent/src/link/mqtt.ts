@@ -109,6 +109,7 @@ export function makeLink({ url, device, secret, bootId, newId, clock, random, ha
     const will = Buffer.from(encodeMessage('gone', { sessionId, bootId }, stamp()));
     const own = mqtt.connect(url, {
       protocolVersion: 4,
+    writeCache: false,
       clean: true,
       clientId: device,
       username: device,
