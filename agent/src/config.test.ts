@@ -61,14 +61,19 @@ describe('parseConfig', () => {
     for (const args of wrong)
       expect([args, await parseConfig(args, {})]).toMatchObject([args, { code: 'agent_config_invalid' }]);
     expect(await parseConfig(['join', '--id', 'Bad Id'], {})).toMatchObject({ code: 'device_id_invalid' });
-    expect(await parseConfig(['join', '--label', 'site=a=b', '--id', 'x'], { DROVER_HUB: 'http://h:1' })).toMatchObject({
-      value: { hubUrl: 'http://h:1', id: 'x', labels: { site: 'a=b' } },
-    });
+    expect(await parseConfig(['join', '--label', 'site=a=b', '--id', 'x'], { DROVER_HUB: 'http://h:1' })).toMatchObject(
+      {
+        value: { hubUrl: 'http://h:1', id: 'x', labels: { site: 'a=b' } },
+      },
+    );
   });
 
   it('never throws, whatever the arguments', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.string()), async (args) => typeof (await parseConfig(['run', ...args], {})).ok === 'boolean'),
+      fc.asyncProperty(
+        fc.array(fc.string()),
+        async (args) => typeof (await parseConfig(['run', ...args], {})).ok === 'boolean',
+      ),
     );
     expect(parseAddress('[::1]:80')).toEqual({ host: '::1', port: 80 });
     expect(parseAddress(':80')).toEqual({ host: '127.0.0.1', port: 80 });

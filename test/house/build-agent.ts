@@ -46,7 +46,9 @@ const agentFolder = path.join(HOUSE, 'agent');
 
 function findPackage(name: string): string {
   const roots = createRequire(path.join(agentFolder, 'package.json')).resolve.paths(name) ?? [];
-  const found = roots.map((root) => path.join(root, name)).find((folder) => statSync(folder, { throwIfNoEntry: false }));
+  const found = roots
+    .map((root) => path.join(root, name))
+    .find((folder) => statSync(folder, { throwIfNoEntry: false }));
   if (found === undefined) throw new Error(`${name} is not installed: run "npm ci" first`);
   return found;
 }
@@ -110,12 +112,16 @@ function collectLicences(chunk: OutputChunk): string {
     const [, folder, name] = /^(.*\/node_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(id.replaceAll(path.sep, '/')) ?? [];
     if (folder !== undefined && name !== undefined) folders.set(name, folder);
   }
-  const parts = [...folders].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, folder]) => {
-    const { version, license } = readPackage(folder);
-    const texts = readdirSync(folder).filter((file) => LICENSE_FILE.test(file)).toSorted();
-    const text = texts.map((file) => readFileSync(path.join(folder, file), 'utf8').trim()).join('\n\n');
-    return `${name} ${version} (${license ?? 'see below'})\n\n${text || 'The package carries no licence text.'}\n`;
-  });
+  const parts = [...folders]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, folder]) => {
+      const { version, license } = readPackage(folder);
+      const texts = readdirSync(folder)
+        .filter((file) => LICENSE_FILE.test(file))
+        .toSorted();
+      const text = texts.map((file) => readFileSync(path.join(folder, file), 'utf8').trim()).join('\n\n');
+      return `${name} ${version} (${license ?? 'see below'})\n\n${text || 'The package carries no licence text.'}\n`;
+    });
   return parts.join(`\n${'-'.repeat(80)}\n\n`);
 }
 

@@ -111,8 +111,8 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
     const will = Buffer.from(encodeMessage('gone', { sessionId, bootId }, stamp()));
     const own = open(url, {
       protocolVersion: 4,
-    // The cache holds a Buffer for each of the 65536 numbers of two bytes: 16 MB.
-    writeCache: false,
+      // The cache holds a Buffer for each of the 65536 numbers of two bytes: 16 MB.
+      writeCache: false,
       clean: true,
       clientId: device,
       username: device,
