@@ -32,7 +32,8 @@ function describeProblem(status: number, text: string): string {
     // A proxy that answers in HTML has no more to say than its status.
     detail = '';
   }
-  return `It answered ${status}${detail ? ` ${detail.slice(0, 400)}` : ''}.`;
+  // The sentences of the hub end in a full stop already.
+  return `It answered ${status}${detail ? ` ${detail.slice(0, 400).replace(/[.\s]+$/, '')}` : ''}.`;
 }
 
 export async function joinHub(

@@ -53,9 +53,11 @@ export function checkSignature(manifest: Manifest, model: Uint8Array): Result<Mo
   return wrong === undefined ? info : refuse('onnx_signature_mismatch', wrong);
 }
 
-export function layoutOf(manifest: Manifest): Layout | undefined {
-  const { task, features } = manifest;
+/** Undefined when rows of fields cannot feed the model: no task, or an input whose columns are no features. */
+export function layoutOf(manifest: Pick<Manifest, 'task' | 'features' | 'inputs'>): Layout | undefined {
+  const { task, features, inputs } = manifest;
   if (!task || features.length === 0) return undefined;
+  if (inputs.some(({ name }) => !features.some(({ input }) => input === name))) return undefined;
   const places = features.map(({ name, kind, input, index }) => ({ name, kind, input, index }));
   if (task.kind === 'regression') return { features: places, answer: { kind: 'regression', output: task.output } };
   const { classes, label, probabilities } = task;

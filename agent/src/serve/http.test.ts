@@ -228,6 +228,9 @@ describe('the local server', () => {
       ['POST', '/v2/models/default/versions/9/infer', { inputs: jsonInputs }, 404, 'agent_not_found'],
       ['POST', '/v1/labels', { a: 1 }, 400, 'agent_request_invalid'],
       ['GET', '/nowhere', undefined, 404, 'agent_not_found'],
+      ['GET', '//', undefined, 404, 'agent_not_found'],
+      ['GET', '//[::1', undefined, 404, 'agent_not_found'],
+      ['GET', '/v2/models/%zz', undefined, 404, 'slot_empty'],
       ['DELETE', '/v1/status', undefined, 404, 'agent_not_found'],
     ];
     for (const [method, where, body, status, code] of cases) {
@@ -239,6 +242,12 @@ describe('the local server', () => {
         { code, error: expect.stringMatching(/\w\./) },
       ]);
     }
+    const depth = 100_000;
+    const deep = `{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":${'['.repeat(depth)}${']'.repeat(depth)}}]}`;
+    expect(await ask(server, 'POST', infer, Buffer.from(deep))).toMatchObject({
+      status: 400,
+      json: { code: 'input_shape' },
+    });
     const { body } = binaryBody();
     for (const length of ['-1', 'x', '999999', '10']) {
       expect((await ask(server, 'POST', infer, body, { 'inference-header-content-length': length })).status).toBe(400);

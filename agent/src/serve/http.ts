@@ -186,8 +186,8 @@ function makeRoutes({ served, labels, readings, status }: HttpDeps) {
 
   return async function route(request: http.IncomingMessage): Promise<Reply> {
     const method = request.method ?? 'GET';
-    const url = new URL(request.url ?? '/', 'http://agent');
-    const parts = url.pathname
+    const [path = ''] = (request.url ?? '/').split('?', 1);
+    const parts = path
       .split('/')
       .filter((part) => part !== '')
       .map(decodePart);

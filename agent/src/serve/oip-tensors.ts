@@ -35,13 +35,13 @@ function countElements(name: string, shape: unknown): Result<{ dims: number[]; c
   return accept({ dims, count });
 }
 
-/** Values in row-major order; nested arrays are flattened. False when one has the wrong type. */
-function flatten(data: unknown, into: unknown[], most: number): boolean {
+/** Values in row-major order; nested arrays are flattened. False when they are too many, or nested deeper than any shape. */
+function flatten(data: unknown, into: unknown[], most: number, depth = 0): boolean {
   if (!Array.isArray(data)) {
     into.push(data);
     return into.length <= most;
   }
-  return data.every((item) => flatten(item, into, most));
+  return depth <= MAX_RANK && data.every((item) => flatten(item, into, most, depth + 1));
 }
 
 type Big = 'int64' | 'uint64';

@@ -72,6 +72,14 @@ describe('the door', () => {
     expect(await join(Buffer.alloc(5 * 1024 * 1024, 0x20))).toMatchObject(problem(413, 'body_too_large'));
   });
 
+  it('says problems for addresses that the router cannot read', async () => {
+    for (const route of ['/api/v1/models/%zz', `/api/v1/models/${'a'.repeat(5000)}`]) {
+      const reply = await hub.ask('GET', route);
+      expect(reply).toMatchObject(problem(400, 'request_invalid'));
+      expect(reply.headers['content-type']).toMatch(/^application\/problem\+json/);
+    }
+  });
+
   it('refuses queries that do not fit', async () => {
     expect(await hub.ask('GET', '/api/v1/devices?limit=0')).toMatchObject(problem(400, 'request_invalid'));
     expect(await hub.ask('GET', '/api/v1/devices?limit=x')).toMatchObject(problem(400, 'request_invalid'));

@@ -108,6 +108,9 @@ export function translateFastifyError(error: FastifyError): Refusal | undefined 
       return refuse('request_invalid', 'The body is not JSON.');
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return refuse('request_invalid', 'The body does not have the length that its header says.');
+    case 'FST_ERR_BAD_URL':
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return refuse('request_invalid', 'The address cannot be read, or a part of it is longer than any name.');
     default:
       break;
   }

@@ -6,7 +6,15 @@ import { makeId } from '@drover/core/ids';
 import { refuse } from '@drover/core/reasons';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RawServerBase } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type RawServerBase,
+} from 'fastify';
 import { type AuthRules, checkRequest } from './auth.ts';
 import { handleError, sendRefusal } from './errors.ts';
 import { compileStrictly } from './strict.ts';
@@ -52,6 +60,10 @@ export async function buildServer(deps: ServerDeps): Promise<Api> {
     genReqId: () => makeId(deps.now(), randomBytes(10)),
     forceCloseConnections: 'idle' as const,
     return503OnClosing: true,
+    // Addresses that the router cannot read never reach the hooks and the error handler.
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      void handleError(error, request, reply);
+    },
   };
   const bare = deps.tls === undefined ? fastify(shared) : fastify({ ...shared, https: deps.tls });
   const api = bare.withTypeProvider<TypeBoxTypeProvider>() as unknown as Api;

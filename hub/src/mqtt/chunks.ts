@@ -72,8 +72,14 @@ function makeCache(maxBytes: number, blobs: BlobStore) {
       bytes -= sizes.get(oldest) ?? 0;
       sizes.delete(oldest);
     }
-    // A failed read must be tried again by the next who asks.
-    reading.catch(() => chunks.delete(key));
+    // A read that failed, or found nothing, must be tried again by the next who asks.
+    const forget = (): void => {
+      if (chunks.get(key) !== reading) return;
+      chunks.delete(key);
+      bytes -= sizes.get(key) ?? 0;
+      sizes.delete(key);
+    };
+    reading.then((chunk) => (chunk ? undefined : forget()), forget);
     return reading;
   };
 }
