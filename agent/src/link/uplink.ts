@@ -39,8 +39,11 @@ const OVERHEAD_BYTES = 1024;
 export function makeUplink(deps: UplinkDeps): Uplink {
   const { outbox, bootId, now, mono, random, send } = deps;
   const retry = deps.retry ?? RETRY;
-  /** The highest number sent by this process: no ack beyond it is believed. */
-  let sentSeq = 0;
+  /**
+   * The highest number that may have been sent: no ack beyond it is believed. What was there when this process began, the
+   * one before it may have sent, and its ack may come only now.
+   */
+  let sentSeq = outbox.counts().nextSeq - 1;
   /** The last number of the batch in flight, 0 when none is. */
   let flying = 0;
   let tries = 0;
