@@ -75,6 +75,20 @@ describe('preparing', () => {
     );
   });
 
+  it('refuses a description that is too large to reach a device, before anybody signs it', async () => {
+    const width = 3000;
+    const wide = buildModel({
+      name: 'wide',
+      nodes: [node('MatMul', ['x', 'w'], ['y'])],
+      inputs: [{ name: 'x', dtype: 'float32', shape: ['N', width] }],
+      outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 1] }],
+      initializers: [floats('w', [width, 1], new Float32Array(width))],
+    });
+    const reply = await prepare('wide', wide);
+    expect(reply).toMatchObject(problem(422, 'manifest_invalid'));
+    expect((reply.json as { detail: string }).detail).toContain('131072');
+  });
+
   it('reads the schema that a file carries', async () => {
     const schema = {
       features: [

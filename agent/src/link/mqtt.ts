@@ -53,6 +53,20 @@ const LEAST_WAIT_MS = 100;
 /** A goodbye that the broker does not take in this time is left to the will. */
 const GOODBYE_MS = 2000;
 
+/** MQTT 3.1.1 §3.2.2.3, as the hub uses the return codes of CONNACK, and what a person can do. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  2: 'another agent with this device id is connected; end it, or join this machine under an id of its own',
+  3: 'the hub is busy or its database is out of reach; it is tried again',
+  4: 'the hub does not know this device with this secret (it was removed, or joined again elsewhere); run "drover agent join --rejoin"',
+  5: 'the hub does not allow this connection; agent and hub may be of different versions',
+};
+
+/** The error of a connection, in words for the log. */
+export function explainTrouble(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'number' ? error.code : 0;
+  return REFUSALS[code] ?? error.message.slice(0, 200);
+}
+
 export function makeLink({ url, open, device, secret, bootId, newId, clock, random, handlers }: LinkDeps): Link {
   let client: MqttClient | undefined;
   let isUp = false;
@@ -150,7 +164,7 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
         handlers.onFault(error);
       }
     });
-    own.on('error', (error) => handlers.onTrouble(error.message.slice(0, 200)));
+    own.on('error', (error) => handlers.onTrouble(explainTrouble(error)));
     own.on('close', () => {
       if (own !== client) return;
       client = undefined;

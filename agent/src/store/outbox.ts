@@ -44,8 +44,8 @@ export interface Outbox {
   /** The next entries after `seq`, oldest first, at most `most` and `bytes` together (always at least one). */
   take(after: number, most: number, bytes: number): OutboxItem[];
   /**
-   * Forgets what the hub committed; entries that it refused go to quarantine. `sentSeq` is the highest number sent by this
-   * process: an ack of another outbox or beyond it is not believed. Returns whether it was.
+   * Forgets what the hub committed; entries that it refused go to quarantine. `sentSeq` is the highest number that may
+   * have been sent: an ack of another outbox or beyond it is not believed. Returns whether it was.
    */
   acknowledge(ack: Pick<Ack, 'outboxId' | 'lastSeq' | 'refused'>, sentSeq: number, now: number): boolean;
   counts(): OutboxCounts;

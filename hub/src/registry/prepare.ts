@@ -9,6 +9,7 @@ import { readLatestVersion, type VersionRow } from '../db/models.ts';
 import { openModel, referTo, tryBundle } from './bundle.ts';
 import type { RegistryDeps } from './deps.ts';
 import { type Described, proposeDescription } from './propose.ts';
+import { checkManifestSize } from './publish.ts';
 
 /** What must agree for two manifests to say the same about the same bytes. */
 const essence = (m: Described & Pick<Manifest, 'blobs'>): string =>
@@ -89,6 +90,8 @@ export async function prepareVersion(
     lineage: { source: 'uploaded' },
   });
   // What the hub proposes it must itself accept.
+  const size = checkManifestSize(payload);
+  if (!size.ok) return size;
   const parsed = parseManifest(payload);
   return parsed.ok ? answer(payload, version, false) : parsed;
 }

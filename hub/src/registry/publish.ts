@@ -3,6 +3,7 @@
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { Manifest } from '@drover/trust/documents';
 import { encodeSignedEnvelope } from '@drover/wire/encode';
+import { SIGNED_PAYLOAD_BYTES } from '@drover/wire/limits';
 import type { SignedEnvelope } from '@drover/wire/messages';
 import { commitWithAudit } from '../db/audit.ts';
 import {
@@ -27,6 +28,15 @@ export interface PublishOptions {
   readonly isTried?: boolean;
   /** Aliases to set in the same commit, where the model does not have them yet. */
   readonly aliases?: readonly string[];
+}
+
+/** A larger manifest could be registered and never reach a device. */
+export function checkManifestSize(payload: Uint8Array): Result<undefined> {
+  if (payload.length <= SIGNED_PAYLOAD_BYTES) return accept(undefined);
+  return refuse(
+    'manifest_invalid',
+    `It has ${payload.length} bytes and at most ${SIGNED_PAYLOAD_BYTES} travel to a device: the model has too many columns, or their names are too long.`,
+  );
 }
 
 async function checkBundle(deps: RegistryDeps, manifest: Manifest): Promise<Result<undefined>> {
@@ -63,6 +73,8 @@ export async function publishVersion(
 ): Promise<Result<VersionRow>> {
   const believed = deps.trusted.verifyManifest(envelope);
   if (!believed.ok) return believed;
+  const size = checkManifestSize(envelope.payload);
+  if (!size.ok) return size;
   const { document: manifest, digest } = believed.value;
   if (manifest.model !== options.model)
     return refuse('manifest_invalid', `It names the model "${manifest.model}" and not "${options.model}".`);

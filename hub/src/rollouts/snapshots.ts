@@ -3,7 +3,7 @@
 import type { RuntimeLimits, RuntimeNeeds } from '@drover/core/rollout/compat';
 import type { DeploymentSnapshot, DeviceSnapshot, SlotWish } from '@drover/core/rollout/reconcile';
 import type { Manifest } from '@drover/trust/documents';
-import { SLOTS_PER_DEVICE } from '@drover/wire/limits';
+import { MANIFESTS_BYTES, SLOTS_PER_DEVICE } from '@drover/wire/limits';
 import { type DesiredFacts, listDesiredOf } from '../db/desired.ts';
 import { type DeviceRow, listDevicesById, listSlotsOf } from '../db/devices.ts';
 import { readVersionByManifest } from '../db/models.ts';
@@ -23,8 +23,15 @@ export interface SnapshotReader {
   read(devices: readonly string[], policyJson: string): Promise<readonly DeviceFacts[]>;
 }
 
-const NO_NEEDS: RuntimeNeeds = { irVersion: 0, opset: 0, mlOpset: 0 };
-const KEPT_NEEDS = 1_000;
+interface VersionFacts {
+  readonly needs: RuntimeNeeds;
+  /** What the signed manifest takes in a message. */
+  readonly bytes: number;
+}
+const NO_FACTS: VersionFacts = { needs: { irVersion: 0, opset: 0, mlOpset: 0 }, bytes: 0 };
+const KEPT_FACTS = 1_000;
+/** The tag and length of an envelope in the message. */
+const HEAD_BYTES = 8;
 
 const groupBy = <T>(rows: readonly T[], key: (row: T) => string): ReadonlyMap<string, readonly T[]> =>
   Map.groupBy(rows, key);
@@ -36,17 +43,25 @@ const readSlots = (desired: DesiredFacts): Record<string, SlotWish> =>
   JSON.parse(desired.slotsJson) as Record<string, SlotWish>;
 
 export function makeSnapshotReader(store: Store): SnapshotReader {
-  const needs = new Map<string, RuntimeNeeds>();
+  const versions = new Map<string, VersionFacts>();
 
-  async function readNeeds(manifest: string): Promise<RuntimeNeeds> {
-    const held = needs.get(manifest);
+  async function readFacts(manifest: string): Promise<VersionFacts> {
+    const held = versions.get(manifest);
     if (held) return held;
     const row = await readVersionByManifest(store, manifest);
     // A version that is gone needs nothing that we know of; the device checks the signed manifest itself.
-    const found = row ? (JSON.parse(row.documentJson) as Manifest).runtime : NO_NEEDS;
-    if (needs.size >= KEPT_NEEDS) needs.clear();
-    needs.set(manifest, found);
+    const found = row
+      ? { needs: (JSON.parse(row.documentJson) as Manifest).runtime, bytes: row.envelope.length + HEAD_BYTES }
+      : NO_FACTS;
+    if (versions.size >= KEPT_FACTS) versions.clear();
+    versions.set(manifest, found);
     return found;
+  }
+
+  async function readManifestBytes(manifests: Iterable<string>): Promise<Record<string, number>> {
+    const bytes: Record<string, number> = {};
+    for (const manifest of manifests) bytes[manifest] ??= (await readFacts(manifest)).bytes;
+    return bytes;
   }
 
   async function toSnapshot(row: DeploymentRow): Promise<DeploymentSnapshot> {
@@ -56,7 +71,7 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
       slot,
       manifest,
       state,
-      needs: await readNeeds(manifest),
+      needs: (await readFacts(manifest)).needs,
       ...(code !== null && { code }),
       ...(detail !== null && { detail }),
     };
@@ -98,6 +113,8 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
           const facts = { device: id, desired, deployments: new Map(deployments.map((d) => [d.id, d])) };
           if (!row) return { ...facts, snapshot: undefined };
           const limits = readLimits(row);
+          const wishes = desired ? Object.values(readSlots(desired)) : [];
+          const wished = [...wishes, ...deployments].flatMap(({ manifest }) => (manifest === null ? [] : [manifest]));
           const snapshot: DeviceSnapshot = {
             ...(limits && { limits }),
             reportedGeneration: row.reportedGeneration,
@@ -122,6 +139,8 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
             ),
             policy: policyJson,
             maxSlots: SLOTS_PER_DEVICE,
+            manifestBytes: await readManifestBytes(wished),
+            maxManifestBytes: MANIFESTS_BYTES,
           };
           return { ...facts, snapshot };
         }),

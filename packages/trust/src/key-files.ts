@@ -1,17 +1,28 @@
 // Reads and writes private keys as files that only their owner can read. Never logs, sends or returns key text.
-import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { makeKey, type Signer, signerFromPem } from './dsse.ts';
 
-/** Makes a key file with mode 0600; fails when the file exists, so that no key is ever overwritten. */
+/**
+ * Makes a key file with mode 0600; fails when the file exists, so that no key is ever overwritten. The file is whole from
+ * the moment it has its name: a first start that is cut off leaves no half key behind.
+ */
 export function createKeyFile(path: string): Signer {
   const { pem, signer } = makeKey();
-  const fd = openSync(path, 'wx', 0o600);
+  const beside = `${path}.new`;
+  rmSync(beside, { force: true });
+  const fd = openSync(beside, 'wx', 0o600);
   try {
     writeSync(fd, pem);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
+  }
+  try {
+    // Unlike a rename, a link never takes the place of what is there.
+    linkSync(beside, path);
+  } finally {
+    rmSync(beside);
   }
   return signer;
 }

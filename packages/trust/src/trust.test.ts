@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { SignedEnvelope } from '@drover/wire/messages';
@@ -153,8 +153,16 @@ describe('key files', () => {
     const before = readFileSync(file, 'utf8');
     expect(() => createKeyFile(file)).toThrow(/EEXIST/);
     expect(readFileSync(file, 'utf8')).toBe(before);
+    expect(readdirSync(dir).filter((name) => name.startsWith('release.pem'))).toEqual(['release.pem']);
     chmodSync(file, 0o644);
     expect(openKeyFile(file)).toMatchObject({ ok: false, code: 'key_invalid' });
+  });
+
+  it('are made although an earlier start was cut off while it wrote one', () => {
+    const file = path.join(dir, 'director.pem');
+    writeFileSync(`${file}.new`, 'half a k', { mode: 0o600 });
+    const made = createKeyFile(file);
+    expect(openKeyFile(file)).toMatchObject({ ok: true, value: { keyid: made.keyid } });
   });
 
   it('are refused when they hold anything else', () => {

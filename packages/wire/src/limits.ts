@@ -30,3 +30,5 @@ export const TEXT_CHARS = 1024;
 export const LABELS_PER_CMD = 256;
 export const SIGNATURES = 8;
 export const SIGNED_PAYLOAD_BYTES = 128 * 1024;
+/** All manifests that one desired message carries, as encoded envelopes; the rest is for the document itself. */
+export const MANIFESTS_BYTES = PAYLOAD_BYTES.desired - 16 * 1024;

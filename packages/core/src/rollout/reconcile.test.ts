@@ -14,6 +14,7 @@ const limits = { maxIr: 13, maxOpset: 26, maxMlOpset: 5 };
 const needs = { irVersion: 10, opset: 21, mlOpset: 3 };
 const base: DeviceSnapshot = {
   limits, reportedGeneration: 0, isConflicting: false, running: {}, deployments: [], lastGood: {}, policy: 'p', maxSlots: 16,
+  manifestBytes: {}, maxManifestBytes: 1000,
 }; // biome-ignore format: one row
 const deployment = (id: string, over: Partial<DeploymentSnapshot> = {}): DeploymentSnapshot => ({
   id, slot: 'default', manifest: `m-${id}`, state: 'queued', needs, ...over,
@@ -189,6 +190,20 @@ describe('one device', () => {
     const full = { ...base, maxSlots: 1, desired: desired(1, { other: wish('x') }), deployments: [deployment('a')] };
     expect(reconcileDevice(full, 0)).toMatchObject([{ to: 'incompatible', code: 'slot_not_allowed' }]);
   });
+
+  it('is not offered what its document has no room for, and keeps what it was offered before', () => {
+    const snapshot = {
+      ...base,
+      desired: desired(1, { other: wish('x'), twin: wish('x'), default: wish('a') }),
+      deployments: [deployment('a', { state: 'offered' }), deployment('b')],
+      manifestBytes: { 'm-x': 600, 'm-a': 300, 'm-b': 401 },
+    };
+    const steps = reconcileDevice(snapshot, 0);
+    expect(steps).toMatchObject([{ deployment: 'b', to: 'incompatible', code: 'wire_too_large' }]);
+    expect(reconcileDevice(apply(snapshot, steps, 0), 0)).toEqual([]);
+    const fits = { ...snapshot, manifestBytes: { 'm-x': 600, 'm-a': 300, 'm-b': 400 } };
+    expect(reconcileDevice(fits, 0)).toContainEqual({ kind: 'move', deployment: 'b', to: 'offered' });
+  });
 });
 
 describe('whatever is recorded', () => {
@@ -210,11 +225,24 @@ describe('whatever is recorded', () => {
       named: fc.array(fc.nat(5), { maxLength: 2 }),
       all: fc.array(one, { maxLength: 6 }),
       maxSlots: fc.constantFrom(1, 16),
+      maxManifestBytes: fc.constantFrom(1, 2, 3),
       policy: fc.constantFrom('p', 'q'),
       hasGood: fc.boolean(),
     })
     .map(
-      ({ isHeard, generation, named, all, hasGood, reportedGeneration, isConflicting, running, maxSlots, policy }) => {
+      ({
+        isHeard,
+        generation,
+        named,
+        all,
+        hasGood,
+        reportedGeneration,
+        isConflicting,
+        running,
+        maxSlots,
+        maxManifestBytes,
+        policy,
+      }) => {
         const deployments = all.map(({ claim: c, opset, ...rest }, i) => ({
           id: `${i}`,
           ...rest,
@@ -229,6 +257,7 @@ describe('whatever is recorded', () => {
         return {
         ...(isHeard && { limits }),
         reportedGeneration, isConflicting, running, maxSlots, policy, deployments,
+        manifestBytes: { m1: 1, m2: 1, m3: 1 }, maxManifestBytes,
         ...(generation !== undefined && { desired: desired(generation, slots) }),
         lastGood: hasGood ? { default: { deploymentId: 'good', manifest: 'm1' } } : {},
       }; // biome-ignore format: one row

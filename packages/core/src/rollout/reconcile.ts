@@ -53,6 +53,10 @@ export interface DeviceSnapshot {
   /** The policy that documents should carry now. */
   readonly policy: string;
   readonly maxSlots: number;
+  /** Manifest digest → bytes that it takes in the message with the document; one that is not known takes none. */
+  readonly manifestBytes: Readonly<Record<string, number>>;
+  /** All manifests of one document together. */
+  readonly maxManifestBytes: number;
 }
 
 export type RolloutStep =
@@ -180,6 +184,12 @@ function mustReissue(snapshot: DeviceSnapshot, desired: DesiredSnapshot, now: nu
   return isOld && snapshot.deployments.some((d) => !TERMINAL.has(d.state));
 }
 
+/** Bytes of the manifests that these slots name; one that two slots name travels once. */
+function sumManifests(slots: Readonly<Record<string, SlotWish>>, { manifestBytes }: DeviceSnapshot): number {
+  const named = new Set(Object.values(slots).flatMap(({ manifest }) => (manifest === null ? [] : [manifest])));
+  return [...named].reduce((sum, manifest) => sum + (manifestBytes[manifest] ?? 0), 0);
+}
+
 /**
  * The steps for one device at `now` (ms since epoch). All of them belong together: they are carried out in one write
  * transaction or not at all.
@@ -207,6 +217,14 @@ export function reconcileDevice(snapshot: DeviceSnapshot, now: number): RolloutS
         detail,
       };
       steps.push(...moves.filter((m) => m.deployment !== wish.deploymentId), refused);
+      continue;
+    }
+    const isOffer = wish !== undefined && wish !== 'drop' && moves.some((m) => m.deployment === wish.deploymentId);
+    const bytes = isOffer ? sumManifests({ ...wishes, [slot]: wish }, snapshot) : 0;
+    if (isOffer && bytes > snapshot.maxManifestBytes) {
+      // A document that cannot be sent would hold up every later one too. It replaces nothing, as what cannot run.
+      const detail = `The models of all its slots need ${bytes} bytes of manifests; ${snapshot.maxManifestBytes} travel.`;
+      steps.push({ kind: 'move', deployment: wish.deploymentId, to: 'incompatible', code: 'wire_too_large', detail });
       continue;
     }
     steps.push(...moves, ...(note ? [note] : []));
