@@ -17,10 +17,10 @@ const yaml = (text: string): string => {
 };
 
 describe('parseConfig', () => {
-  it('takes a flag before a variable before a file before the default', () => {
+  it('takes a flag before a variable before a file before the default', async () => {
     const file = yaml('http: 127.0.0.1:1\nsocket: /tmp/x.sock\nruntime: wasm\nslots: [a, b]\n');
     const env = { DROVER_AGENT_HTTP: '127.0.0.1:2', DROVER_AGENT_RUNTIME: 'native', DROVER_LOG_LEVEL: 'warn' };
-    expect(parseConfig(['run', '--config', file, '--http', '127.0.0.1:3'], env)).toMatchObject({
+    expect(await parseConfig(['run', '--config', file, '--http', '127.0.0.1:3'], env)).toMatchObject({
       ok: true,
       value: {
         http: { port: 3 },
@@ -31,27 +31,27 @@ describe('parseConfig', () => {
         slot: 'default',
       },
     });
-    expect(parseConfig(['run'], {})).toMatchObject({
+    expect(await parseConfig(['run'], {})).toMatchObject({
       value: { http: { host: '127.0.0.1', port: 0 }, runtime: 'auto' },
     });
-    expect(parseConfig(['run', '--socket', '/tmp/a'], {})).toMatchObject({
+    expect(await parseConfig(['run', '--socket', '/tmp/a'], {})).toMatchObject({
       value: { http: undefined, socket: '/tmp/a' },
     });
   });
 
-  it('reads sources', () => {
-    const sourceOf = (text: string) => parseConfig(['run', '--source', text], {});
-    expect(sourceOf(`csv:${csv}`)).toMatchObject({ value: { source: { kind: 'csv', file: csv } } });
-    expect(sourceOf('stdin')).toMatchObject({ value: { source: { kind: 'stdin' } } });
-    expect(sourceOf('mqtt:plant/press')).toMatchObject({
+  it('reads sources', async () => {
+    const sourceOf = async (text: string) => parseConfig(['run', '--source', text], {});
+    expect(await sourceOf(`csv:${csv}`)).toMatchObject({ value: { source: { kind: 'csv', file: csv } } });
+    expect(await sourceOf('stdin')).toMatchObject({ value: { source: { kind: 'stdin' } } });
+    expect(await sourceOf('mqtt:plant/press')).toMatchObject({
       value: { source: { url: 'mqtt://127.0.0.1:1883', topic: 'plant/press' } },
     });
-    expect(sourceOf('mqtt://gw:1884/plant/+')).toMatchObject({
+    expect(await sourceOf('mqtt://gw:1884/plant/+')).toMatchObject({
       value: { source: { url: 'mqtt://gw:1884', topic: 'plant/+' } },
     });
   });
 
-  it('refuses what it does not know, by code', () => {
+  it('refuses what it does not know, by code', async () => {
     const wrong: string[][] = [
       ['walk'], ['run', '--nonsense'], ['run', '--http', 'nowhere'], ['run', '--source', 'csv:/not/there'], ['run', '--source', 'ftp:x'],
       ['run', '--rate', '-1'], ['run', '--runtime', 'gpu'], ['run', '--slots', 'A B'], ['run', '--log-level', 'loud'],
@@ -59,15 +59,22 @@ describe('parseConfig', () => {
       ['join', '--hub', 'nowhere'], ['join', '--label', 'novalue'],
     ]; // biome-ignore format: one list
     for (const args of wrong)
-      expect([args, parseConfig(args, {})]).toMatchObject([args, { code: 'agent_config_invalid' }]);
-    expect(parseConfig(['join', '--id', 'Bad Id'], {})).toMatchObject({ code: 'device_id_invalid' });
-    expect(parseConfig(['join', '--label', 'site=a=b', '--id', 'x'], { DROVER_HUB: 'http://h:1' })).toMatchObject({
-      value: { hubUrl: 'http://h:1', id: 'x', labels: { site: 'a=b' } },
-    });
+      expect([args, await parseConfig(args, {})]).toMatchObject([args, { code: 'agent_config_invalid' }]);
+    expect(await parseConfig(['join', '--id', 'Bad Id'], {})).toMatchObject({ code: 'device_id_invalid' });
+    expect(await parseConfig(['join', '--label', 'site=a=b', '--id', 'x'], { DROVER_HUB: 'http://h:1' })).toMatchObject(
+      {
+        value: { hubUrl: 'http://h:1', id: 'x', labels: { site: 'a=b' } },
+      },
+    );
   });
 
-  it('never throws, whatever the arguments', () => {
-    fc.assert(fc.property(fc.array(fc.string()), (args) => typeof parseConfig(['run', ...args], {}).ok === 'boolean'));
+  it('never throws, whatever the arguments', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string()),
+        async (args) => typeof (await parseConfig(['run', ...args], {})).ok === 'boolean',
+      ),
+    );
     expect(parseAddress('[::1]:80')).toEqual({ host: '::1', port: 80 });
     expect(parseAddress(':80')).toEqual({ host: '127.0.0.1', port: 80 });
     expect(parseAddress('h:99999')).toBeUndefined();

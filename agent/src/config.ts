@@ -6,7 +6,6 @@ import { parseArgs } from 'node:util';
 import { isName, parseDeviceId, parseName } from '@drover/core/ids';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { RuntimePreference } from '@drover/infer/open';
-import { parse as parseYaml } from 'yaml';
 
 export interface HttpAddress {
   readonly host: string;
@@ -67,10 +66,11 @@ const wrong = (detail: string) => refuse('agent_config_invalid', detail);
 const variableOf = (key: RunKey): string =>
   key === 'log-level' ? 'DROVER_LOG_LEVEL' : `DROVER_AGENT_${key.toUpperCase().replaceAll('-', '_')}`;
 
-function readYaml(file: string): Result<Settings> {
+async function readYaml(file: string): Promise<Result<Settings>> {
   let document: unknown;
   try {
-    document = parseYaml(readFileSync(file, 'utf8'), { maxAliasCount: 0 });
+    const { parse } = await import('yaml');
+    document = parse(readFileSync(file, 'utf8'), { maxAliasCount: 0 });
   } catch (error) {
     return wrong(`"${file}": ${String(error instanceof Error ? error.message : error).slice(0, 200)}.`);
   }
@@ -193,10 +193,10 @@ function parseJoin(flags: Flags, env: Readonly<Record<string, string | undefined
 }
 
 /** @param args what follows the program's name. @param env the environment. */
-export function parseConfig(
+export async function parseConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Result<Config> {
+): Promise<Result<Config>> {
   const [command, ...rest] = args;
   if (command === undefined || command === 'help' || args.includes('--help') || args.includes('-h'))
     return accept({ command: 'help' });
@@ -217,7 +217,7 @@ export function parseConfig(
   }
   if (command === 'join') return parseJoin(flags, env);
   const file = textOf(flags, 'config') ?? env['DROVER_AGENT_CONFIG'];
-  const fromFile = file === undefined ? accept({}) : readYaml(file);
+  const fromFile = file === undefined ? accept({}) : await readYaml(file);
   if (!fromFile.ok) return fromFile;
   const settings: Settings = { ...fromFile.value };
   for (const key of RUN_KEYS) {

@@ -6,8 +6,9 @@ import { openTrustedSet, type TrustedSet } from '@drover/trust/trusted-set';
 import { encodeSignedEnvelope } from '@drover/wire/encode';
 import type { SignedEnvelope } from '@drover/wire/messages';
 import { readSignedEnvelope } from '@drover/wire/read';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
+import * as Value from 'typebox/value';
 import { replaceFile } from './store/durable-file.ts';
 
 const Identity = Type.Object({

@@ -3,7 +3,7 @@ import { accept, type Result, refuse } from '@drover/core/reasons';
 import { openTrustedSet } from '@drover/trust/trusted-set';
 import { type JoinRequest, JoinResponse } from '@drover/wire/http/devices';
 import type { SignedEnvelope } from '@drover/wire/messages';
-import Value from 'typebox/value';
+import * as Value from 'typebox/value';
 import { hasIdentity, writeIdentity } from './identity.ts';
 
 export interface JoinOptions {

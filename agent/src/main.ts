@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { explain, type Refusal } from '@drover/core/reasons';
 import { pino } from 'pino';
 import { type JoinConfig, parseConfig, type RunConfig, USAGE } from './config.ts';
-import { joinHub } from './join.ts';
 
 const EXIT: Partial<Record<Refusal['code'], number>> = {
   agent_config_invalid: 2,
@@ -33,6 +32,7 @@ async function join(config: JoinConfig): Promise<void> {
   const token = config.tokenFile === undefined ? undefined : readToken(config.tokenFile);
   if (typeof token === 'object') return endWith(token);
   const { dataDir, hubUrl, id, labels, rejoin } = config;
+  const { joinHub } = await import('./join.ts');
   const joined = await joinHub({ dataDir, hubUrl, token, labels, rejoin, ...(id !== undefined && { id }) });
   if (!joined.ok) return endWith(joined);
   process.stdout.write(`Joined as "${joined.value.device}" (${joined.value.mqttUrl}). Identity in ${dataDir}\n`);
@@ -65,8 +65,13 @@ async function run(config: RunConfig): Promise<void> {
   process.on('SIGINT', end);
 }
 
-const config = parseConfig(process.argv.slice(2), process.env);
-if (!config.ok) endWith(config);
-else if (config.value.command === 'help') process.stdout.write(USAGE);
-else if (config.value.command === 'join') await join(config.value);
-else await run(config.value);
+/** Not awaited at the top: the built agent is CommonJS, where Node loads its own modules without what ESM needs of them. */
+async function main(): Promise<void> {
+  const config = await parseConfig(process.argv.slice(2), process.env);
+  if (!config.ok) endWith(config);
+  else if (config.value.command === 'help') process.stdout.write(USAGE);
+  else if (config.value.command === 'join') await join(config.value);
+  else await run(config.value);
+}
+
+void main();

@@ -14,13 +14,13 @@ import { readIdentity } from './identity.ts';
 import { takeDesired } from './intake.ts';
 import { makeFetcher } from './link/download.ts';
 import { type Link, makeLink } from './link/mqtt.ts';
+import { loadOpener } from './link/open.ts';
 import { makeUplink } from './link/uplink.ts';
 import { openLabelBook } from './observe/labels.ts';
 import { PredictionRing } from './observe/predictions.ts';
 import { DEFAULT_WINDOWS, openWindowBook } from './observe/windows.ts';
 import { makeReporter } from './report.ts';
 import { makeReadings } from './sense/readings.ts';
-import { startSource } from './sense/source.ts';
 import { type LocalServer, startServer } from './serve/http.ts';
 import { serveModel } from './serve/served-model.ts';
 import { makeServedSlots } from './serve/slots.ts';
@@ -61,6 +61,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const who = readIdentity(dataDir);
   if (!who.ok) return who;
   const { identity, trust } = who.value;
+  const openMqtt = await loadOpener(identity.mqttUrl);
   const lock = lockDataDir(dataDir);
   if (!lock.ok) return lock;
   const opened = openDatabase(dataDir);
@@ -177,6 +178,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const badMessages: Record<string, number> = {};
   link = makeLink({
     url: identity.mqttUrl,
+    open: openMqtt,
     device: identity.device,
     secret: identity.secret,
     bootId,
@@ -319,6 +321,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
 
   const sensing = new AbortController();
   if (config.source) {
+    const { startSource } = await import('./sense/source.ts');
     startSource(config.source, {
       slot: config.slot,
       rate: config.rate,

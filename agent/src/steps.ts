@@ -7,7 +7,7 @@ import type { InferenceRuntime } from '@drover/infer/runtime';
 import type { Manifest } from '@drover/trust/documents';
 import type { Clock } from './clock.ts';
 import type { Fetcher } from './link/download.ts';
-import { checkSignature, type LoadedModel, loadBundle } from './serve/bundle.ts';
+import type { LoadedModel } from './serve/bundle.ts';
 import type { ServedModel } from './serve/served-model.ts';
 import { blobsOf, type Holdings, MAX_TRIES, manifestsInUse } from './snapshot.ts';
 
@@ -33,6 +33,9 @@ const DISK_RETRY_MS = 30_000;
 
 const isDamaged = (code: ReasonCode): boolean =>
   code === 'artifact_digest_mismatch' || code === 'artifact_size_mismatch';
+
+/** What reads and runs models comes with the first one: an agent without one stays small. */
+const openBundleRoom = () => import('./serve/bundle.ts');
 
 export function makeExecutors(deps: StepDeps): Executors {
   const { journal, slots, served, blobs, desired, clock, loadFailed, log } = deps;
@@ -85,6 +88,7 @@ export function makeExecutors(deps: StepDeps): Executors {
     if (!manifest.ok) return manifest;
     const runtime = await deps.runtime();
     if (!runtime.ok) return runtime;
+    const { loadBundle } = await openBundleRoom();
     return loadBundle({ digest, manifest: manifest.value }, blobs, runtime.value);
   }
 
@@ -186,6 +190,7 @@ export function makeExecutors(deps: StepDeps): Executors {
           return retryOrFail(deployment, bytes);
         }
         if (ref !== manifest.value.blobs.model) continue;
+        const { checkSignature } = await openBundleRoom();
         const signature = checkSignature(manifest.value, bytes.value);
         if (!signature.ok) return fail(deployment, signature);
       }

@@ -251,7 +251,14 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
       (to) =>
         addMonitoringRoutes(to, {
           summarise: openSummaries({ store, blobs }),
-          status: () => readStatus(store, { hubId, version, mode: config.dev ? 'dev' : 'tls', startedAt, windowSeconds: config.windowSeconds }),
+          status: () =>
+            readStatus(store, {
+              hubId,
+              version,
+              mode: config.dev ? 'dev' : 'tls',
+              startedAt,
+              windowSeconds: config.windowSeconds,
+            }),
         }),
     ],
   });

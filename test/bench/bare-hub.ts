@@ -1,15 +1,17 @@
 // The least that could store what devices send: aedes with one hook, one table, group commits, one acknowledgement per
 // device and commit. It reads no message, knows nobody and refuses nothing: the reference for the hub's ingest.
 //
-//   node bare-hub.ts DATABASE ROWS     stores each message in ROWS equal parts, one row each; prints {"port"} when it listens; a device's acknowledgement is the count of its messages
+//   node bare-hub.ts DATABASE ROWS     stores each message in ROWS equal parts, one row each
+//
+// It prints {"port"} when it listens; a device's acknowledgement is the count of its messages so far.
 import net from 'node:net';
+import { ARRIVAL_LIMITS } from '@drover/hub/mqtt/arrivals';
 import { downTopic } from '@drover/wire/topics';
 import { Aedes, type Client } from 'aedes';
 import Database from 'better-sqlite3';
 
-/** The same as the hub's: how long a message waits for company, and how many one commit takes. */
-const WAIT_MS = 10;
-const BATCH = 2000;
+// The hub's own limits: how long a message waits for company, and how many messages and bytes one commit takes.
+const { waitMs, batchMessages, batchBytes } = ARRIVAL_LIMITS;
 
 const [, , file = '', rowsText = '1'] = process.argv;
 const rows = Number(rowsText);
@@ -31,8 +33,12 @@ interface Message {
 }
 
 const counts = new WeakMap<Client, number>();
-let waiting: Message[] = [];
+const waiting: Message[] = [];
+let waitingBytes = 0;
 let timer: NodeJS.Timeout | undefined;
+/** A commit comes with the next turn. */
+let isDue = false;
+const isFull = (): boolean => waiting.length >= batchMessages || waitingBytes >= batchBytes;
 
 const store = db.transaction((batch: readonly Message[]) => {
   for (const { client, n, at, payload } of batch) {
@@ -46,7 +52,13 @@ const store = db.transaction((batch: readonly Message[]) => {
 function commit(): void {
   clearTimeout(timer);
   timer = undefined;
-  const batch = waiting.splice(0, BATCH);
+  isDue = false;
+  let bytes = 0;
+  let end = 0;
+  while (end < waiting.length && end < batchMessages && bytes < batchBytes)
+    bytes += waiting[end++]?.payload.length ?? 0;
+  const batch = waiting.splice(0, end);
+  waitingBytes -= bytes;
   store(batch);
   const last = new Map(batch.map(({ client, n }) => [client, n]));
   for (const [client, n] of last) {
@@ -55,7 +67,7 @@ function commit(): void {
     const topic = downTopic(client.id, 'ack');
     client.publish({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false }, () => undefined);
   }
-  if (waiting.length > 0) timer = setTimeout(commit, waiting.length >= BATCH ? 0 : WAIT_MS);
+  if (waiting.length > 0) timer = setTimeout(commit, isFull() ? 0 : waitMs);
 }
 
 const broker = await Aedes.createBroker({
@@ -65,8 +77,12 @@ const broker = await Aedes.createBroker({
       const n = (counts.get(client) ?? 0) + 1;
       counts.set(client, n);
       waiting.push({ client, n, at: Date.now(), payload: packet.payload as Buffer });
-      if (waiting.length === BATCH) setImmediate(commit);
-      else timer ??= setTimeout(commit, WAIT_MS);
+      waitingBytes += packet.payload.length;
+      if (!isFull()) timer ??= setTimeout(commit, waitMs);
+      else if (!isDue) {
+        isDue = true;
+        setImmediate(commit);
+      }
     }
     done(null);
   },

@@ -16,7 +16,7 @@ const DEVICES = 200;
 /** Messages of one device on the way. */
 const FLYING = 8;
 const WARM_MS = 500;
-const RUN_MS = 2500;
+const RUN_MS = 2000;
 const TURNS = 3;
 
 const here = (file: string): string => path.join(import.meta.dirname, file);

@@ -93,9 +93,12 @@ for (const name of names) {
     process.stdout.write(`\n${name}: could not run:\n${outcome}\n`);
     continue;
   }
-  reports.push({ name, report: outcome });
+  // Benches do not know who else is busy; the reader must.
+  const load = `Load average when it ended: ${(os.loadavg()[0] ?? 0).toFixed(1)}.`;
+  const report = { ...outcome, notes: [...(outcome.notes ?? []), load] };
+  reports.push({ name, report });
   process.stdout.write(
-    `\n${renderText(outcome)}\n  (${name}: ${((performance.now() - startAt) / 1000).toFixed(0)} s)\n`,
+    `\n${renderText(report)}\n  (${name}: ${((performance.now() - startAt) / 1000).toFixed(0)} s)\n`,
   );
 }
 

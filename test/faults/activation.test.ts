@@ -64,9 +64,10 @@ afterAll(async () => {
 
 describe('kill -9 in an activation', () => {
   it('at any durable write leaves a serving model and ends at the wished version', { timeout: 300_000 }, async () => {
-    const first = await runAgent(agentDir);
+    // The preload sleeps until the file is there: one process can be the survivor of a round and the victim of the next.
+    const start = (): Promise<AgentProgram> => runAgent(agentDir, [], { DROVER_CRASH_FILE: armed }, preload);
+    let agent = await start();
     expect(await deploy(hub, 'offset', 1, ['press-1'])).toMatchObject([{ state: 'committed' }]);
-    await first.stop();
 
     const died: string[] = [];
     for (let point = 1; ; point++) {
@@ -74,7 +75,6 @@ describe('kill -9 in an activation', () => {
       rmSync(armed, { force: true });
       rmSync(`${armed}.log`, { force: true });
       const wished = point % 2;
-      const agent = await runAgent(agentDir, [], { DROVER_CRASH_FILE: armed }, preload);
       await until('the agent to be online', async () => (await device(hub, 'press-1')).presence === 'online');
       // The state before: what the last round ended with, served and reported.
       expect(await until('a served model', () => servedOffset(agent))).toBe(OFFSETS[1 - wished]);
@@ -96,9 +96,10 @@ describe('kill -9 in an activation', () => {
       expect(agent.exit()).toBe('SIGKILL');
       died.push(existsSync(`${armed}.log`) ? readFileSync(`${armed}.log`, 'utf8').trim() : '?');
 
-      const again = await runAgent(agentDir);
+      rmSync(armed);
+      agent = await start();
       // Whole at once: the old model or the new one, never nothing and never a mixture.
-      const served = await until('a served model after the crash', () => servedOffset(again), 10_000);
+      const served = await until('a served model after the crash', () => servedOffset(agent), 10_000);
       expect(OFFSETS).toContain(served);
       const state = async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state;
       await until(
@@ -107,8 +108,7 @@ describe('kill -9 in an activation', () => {
       );
       const report = await device(hub, 'press-1');
       expect(report.slots).toMatchObject([{ inSync: true, running: { manifest: versions[wished]?.manifest } }]);
-      expect(await servedOffset(again)).toBe(OFFSETS[wished]);
-      await again.stop();
+      expect(await servedOffset(agent)).toBe(OFFSETS[wished]);
     }
   });
 });

@@ -1,6 +1,7 @@
 // What local clients may send to an agent: rows with missing, extra and wrong fields are refused by code, anything else by
 // some code, and the agent answers the next good row as if nothing had been.
 import path from 'node:path';
+import { isReasonCode } from '@drover/core/reasons';
 import {
   type AgentProgram,
   deploy,
@@ -17,7 +18,6 @@ import { buildPipelineModel } from '@drover/testkit/models';
 import { askOffset, readStatus, registerOffset } from '@drover/testkit/offset';
 import { killAll } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
-import { isReasonCode } from '@drover/core/reasons';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -39,7 +39,9 @@ beforeAll(async () => {
   });
   const rollout = { model: 'mixed', version: mixed.version, devices: ['press-1'], slot: 'mixed' };
   await hub.post('/api/v1/rollouts', rollout);
-  await until('the second slot', async () => (await readStatus(agent)).slots.some(({ slot, version }) => slot === 'mixed' && version === mixed.version));
+  await until('the second slot', async () =>
+    (await readStatus(agent)).slots.some(({ slot, version }) => slot === 'mixed' && version === mixed.version),
+  );
 });
 
 afterAll(async () => {
@@ -52,7 +54,12 @@ async function expectAlive(): Promise<void> {
   expect(agent.exit()).toBeUndefined();
 }
 
-async function send(method: string, route: string, body: Uint8Array | string | undefined, headers: Record<string, string>): Promise<{ status: number; text: string }> {
+async function send(
+  method: string,
+  route: string,
+  body: Uint8Array | string | undefined,
+  headers: Record<string, string>,
+): Promise<{ status: number; text: string }> {
   const response = await fetch(`${agent.httpUrl}${route}`, {
     method,
     headers,
@@ -92,18 +99,24 @@ describe('a row by named fields', () => {
   it('with missing values (null) is answered where the model takes them, and text where it takes text', async () => {
     expect(await predict(agent, { speed: null, load: null, colour: 'red' }, 'mixed')).toMatchObject({ status: 200 });
     expect(await predict(agent, { speed: 1, load: 2, colour: null }, 'mixed')).toMatchObject({ status: 200 });
-    expect(await predict(agent, { speed: 1, load: 2, colour: 5 }, 'mixed')).toMatchObject({ body: { code: 'input_type' } });
+    expect(await predict(agent, { speed: 1, load: 2, colour: 5 }, 'mixed')).toMatchObject({
+      body: { code: 'input_type' },
+    });
     expect(await predict(agent, { speed: 1, load: 2 }, 'mixed')).toMatchObject({ body: { code: 'input_missing' } });
     await expectAlive();
   });
 
   it('for a slot that does not exist is refused', async () => {
-    expect(await predict(agent, { a: 1, b: 2 }, 'nothing')).toMatchObject({ status: 404, body: { code: 'slot_empty' } });
+    expect(await predict(agent, { a: 1, b: 2 }, 'nothing')).toMatchObject({
+      status: 404,
+      body: { code: 'slot_empty' },
+    });
   });
 });
 
 describe('a tensor over the Open Inference Protocol', () => {
-  const infer = (inputs: unknown, slot = 'default') => send('POST', `/v2/models/${slot}/infer`, JSON.stringify({ inputs }), JSON_HEADERS);
+  const infer = (inputs: unknown, slot = 'default') =>
+    send('POST', `/v2/models/${slot}/infer`, JSON.stringify({ inputs }), JSON_HEADERS);
   const x = { name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 1] };
   it.each([
     ['no input', [], 'input_missing'],
@@ -116,7 +129,11 @@ describe('a tensor over the Open Inference Protocol', () => {
     ['fewer numbers than the shape says', [{ ...x, data: [1] }], 'input_shape'],
     ['more numbers than the shape says', [{ ...x, data: [1, 1, 1] }], 'input_shape'],
     ['a negative shape', [{ ...x, shape: [-1, 2] }], /input_shape|agent_request_invalid/],
-    ['a shape that would be terabytes', [{ ...x, shape: [2 ** 40, 2] }], /input_shape|agent_request_(invalid|too_large)/],
+    [
+      'a shape that would be terabytes',
+      [{ ...x, shape: [2 ** 40, 2] }],
+      /input_shape|agent_request_(invalid|too_large)/,
+    ],
   ])('with %s is refused', async (_, inputs, code) => {
     const answer = await infer(inputs);
     expect(answer.status).toBe(400);
@@ -129,7 +146,12 @@ describe('anything else', () => {
   /** 2xx with an answer, or 4xx with a known code: never 5xx, never silence. */
   async function expectAnswered({ status, text }: { status: number; text: string }): Promise<void> {
     expect(status, text).toBeLessThan(500);
-    if (status >= 400 && text !== '') expect(isReasonCode((JSON.parse(text) as { code: string }).code), text).toBe(true);
+    if (status < 400) return;
+    // One refusal, or a list with one for each reading.
+    const body = JSON.parse(text) as { code?: string; refused?: { code: string }[] };
+    const codes = body.code === undefined ? (body.refused ?? []).map(({ code }) => code) : [body.code];
+    expect(codes.length, text).toBeGreaterThan(0);
+    for (const code of codes) expect(isReasonCode(code), text).toBe(true);
   }
 
   const routes = fc.constantFrom(
@@ -138,7 +160,9 @@ describe('anything else', () => {
   ); // biome-ignore format: one list
   const wrapped = fc.oneof(
     fc.jsonValue(),
-    fc.record({ fields: fc.dictionary(fc.constantFrom('a', 'b', 'speed', 'load', 'colour', '__proto__', 'x'), fc.jsonValue()) }),
+    fc.record({
+      fields: fc.dictionary(fc.constantFrom('a', 'b', 'speed', 'load', 'colour', '__proto__', 'x'), fc.jsonValue()),
+    }),
     fc.record({
       inputs: fc.array(
         fc.record(
@@ -146,7 +170,10 @@ describe('anything else', () => {
             name: fc.constantFrom('x', 'c', 'z', ''),
             datatype: fc.constantFrom('FP32', 'BYTES', 'INT64', 'BOOL', 'FP16', 'nothing'),
             shape: fc.array(fc.oneof(fc.integer({ min: -2, max: 4 }), fc.constant(2 ** 31)), { maxLength: 4 }),
-            data: fc.oneof(fc.array(fc.oneof(fc.double(), fc.string(), fc.boolean()), { maxLength: 8 }), fc.jsonValue()),
+            data: fc.oneof(
+              fc.array(fc.oneof(fc.double(), fc.string(), fc.boolean()), { maxLength: 8 }),
+              fc.jsonValue(),
+            ),
             parameters: fc.record({ binary_data_size: fc.oneof(fc.integer(), fc.string()) }),
           },
           { requiredKeys: [] },
@@ -169,17 +196,27 @@ describe('anything else', () => {
   it('in bytes, with and without the binary extension, is answered', async () => {
     const lengths = fc.constantFrom('0', '1', '7', '-1', '1e9', '99999999999', 'x', '');
     await fc.assert(
-      fc.asyncProperty(routes, fc.uint8Array({ minLength: 1, maxLength: 2000 }), lengths, async (route, bytes, length) => {
-        const headers = { 'content-type': 'application/octet-stream', ...(length !== '' && { 'inference-header-content-length': length }) };
-        await expectAnswered(await send('POST', route, bytes, headers));
-      }),
+      fc.asyncProperty(
+        routes,
+        fc.uint8Array({ minLength: 1, maxLength: 2000 }),
+        lengths,
+        async (route, bytes, length) => {
+          const headers = {
+            'content-type': 'application/octet-stream',
+            ...(length !== '' && { 'inference-header-content-length': length }),
+          };
+          await expectAnswered(await send('POST', route, bytes, headers));
+        },
+      ),
       { seed: SEED, numRuns: 300 },
     );
     await expectAlive();
   });
 
   it('as an announced or sent body of 40 MB is refused', async () => {
-    const answer = await send('POST', '/v2/models/default/infer', Buffer.alloc(40 * 1024 * 1024), JSON_HEADERS).catch(() => undefined);
+    const answer = await send('POST', '/v2/models/default/infer', Buffer.alloc(40 * 1024 * 1024), JSON_HEADERS).catch(
+      () => undefined,
+    );
     // A server that closes while the client still writes may be seen as a broken connection.
     if (answer) expect(answer.status).toBe(413);
     await expectAlive();

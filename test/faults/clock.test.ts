@@ -13,7 +13,14 @@ import {
   startHub,
 } from '@drover/testkit/fleet';
 import { readHubRows } from '@drover/testkit/hub-tables';
-import { askOffset, countPredictions, predictRows, readStatus, registerOffset, waitOnline } from '@drover/testkit/offset';
+import {
+  askOffset,
+  countPredictions,
+  predictRows,
+  readStatus,
+  registerOffset,
+  waitOnline,
+} from '@drover/testkit/offset';
 import { killAll } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
 import type { Deployment, Rollout } from '@drover/wire/http/rollouts';
@@ -74,8 +81,13 @@ describe('an agent whose clock stands', () => {
     expect(await until('a served model', () => askOffset(wrong))).toBe(200);
     await waitOnline(hub, 'new');
     const second = await registerOffset(hub, 300);
-    const rollout = await hub.post<Rollout>('/api/v1/rollouts', { model: 'offset', version: second.version, devices: ['new'] });
-    const deployments = async () => (await hub.get<{ items: Deployment[] }>(`/api/v1/rollouts/${rollout.id}/deployments`)).items;
+    const rollout = await hub.post<Rollout>('/api/v1/rollouts', {
+      model: 'offset',
+      version: second.version,
+      devices: ['new'],
+    });
+    const deployments = async () =>
+      (await hub.get<{ items: Deployment[] }>(`/api/v1/rollouts/${rollout.id}/deployments`)).items;
     await until('the refusal by code', async () => {
       const [own] = await deployments();
       const refused = (await readStatus(wrong)).hub.desiredRefusal;
@@ -91,7 +103,9 @@ describe('an agent whose clock stands', () => {
 
     const healed = await runAgent(path.join(dir, 'new'));
     await waitOnline(hub, 'new');
-    expect(await deploy(hub, 'offset', second.version, ['new'])).toMatchObject([{ state: expect.stringMatching(/committed|already_installed/) as string }]);
+    expect(await deploy(hub, 'offset', second.version, ['new'])).toMatchObject([
+      { state: expect.stringMatching(/committed|already_installed/) as string },
+    ]);
     expect(await askOffset(healed)).toBe(300);
     await healed.stop();
   });

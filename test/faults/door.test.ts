@@ -4,7 +4,14 @@ import net from 'node:net';
 import { type HubProgram, remove, scratch, startHub } from '@drover/testkit/fleet';
 import { readPeakRss } from '@drover/testkit/host';
 import { killAll } from '@drover/testkit/program';
-import { connectOptions, joinDevice, makeRawDevice, type RawDevice, settle, tryConnect } from '@drover/testkit/raw-device';
+import {
+  connectOptions,
+  joinDevice,
+  makeRawDevice,
+  type RawDevice,
+  settle,
+  tryConnect,
+} from '@drover/testkit/raw-device';
 import { until } from '@drover/testkit/until';
 import { deviceFilter, HUB_TOPIC, sharedChunkFilter, upTopic } from '@drover/wire/topics';
 import type { MqttClient } from 'mqtt';

@@ -50,7 +50,9 @@ describe('a hub that is killed with -9 while windows stream in', () => {
       const opened = openStore(path.join(folder, 'db', 'hub.db'), Date.now());
       if (!opened.ok) throw new Error(opened.detail);
       const store = opened.value;
-      const stored = await store.rows(query(sqlOf.selectFrom('windows').select(['device', 'number']).orderBy('number')));
+      const stored = await store.rows(
+        query(sqlOf.selectFrom('windows').select(['device', 'number']).orderBy('number')),
+      );
       const rows = await Promise.all(DEVICES.map((d) => readOutbox(store, d, outboxes.get(d) ?? '')));
       await store.close();
       return { stored: Map.groupBy(stored, (w) => w.device), rows };
@@ -69,7 +71,10 @@ describe('a hub that is killed with -9 while windows stream in', () => {
           acked.set(d, Math.max(acked.get(d) ?? 0, device.acked()));
           const from = (acked.get(d) ?? 0) + 1;
           next.set(d, Math.max(next.get(d) ?? 1, from + 60));
-          device.up(from, Array.from({ length: 60 }, (_, k) => makeWindow(from + k)));
+          device.up(
+            from,
+            Array.from({ length: 60 }, (_, k) => makeWindow(from + k)),
+          );
         }
         return [...acked.values()].every((n) => n >= goal);
       });

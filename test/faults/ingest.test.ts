@@ -1,11 +1,12 @@
 // What a device sends is stored exactly once, whatever happens to the hub meanwhile: it is killed with -9 at random moments
 // while entries flow, and what it acknowledged is in its database each time. One bad entry never spoils its neighbours.
+
+import { WindowSketch } from '@drover/sketch/window-sketch';
 import { type HubProgram, remove, samePorts, scratch, startHub } from '@drover/testkit/fleet';
 import { countHubRows, readHubRows } from '@drover/testkit/hub-tables';
 import { killAll } from '@drover/testkit/program';
 import { joinDevice, makeRawDevice, type RawDevice, settle } from '@drover/testkit/raw-device';
 import { until } from '@drover/testkit/until';
-import { WindowSketch } from '@drover/sketch/window-sketch';
 import type { DeviceDetail } from '@drover/wire/http/devices';
 import type { Entry } from '@drover/wire/messages';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -51,7 +52,9 @@ function windowEntry(seq: number, bootId: string): Entry {
 /** Every third entry is a window, the others are logs that name their number. */
 const isWindow = (seq: number): boolean => seq % 3 === 0;
 const appendNext = (device: RawDevice): number =>
-  device.append(isWindow(device.lastSeq + 1) ? windowEntry(device.lastSeq + 1, device.bootId) : logEntry(device.lastSeq + 1));
+  device.append(
+    isWindow(device.lastSeq + 1) ? windowEntry(device.lastSeq + 1, device.bootId) : logEntry(device.lastSeq + 1),
+  );
 
 /** Numbers whose entries are in the database, ascending, a repeated one as often as it is stored. */
 function storedSeqs({ credentials: { device } }: RawDevice): number[] {
@@ -139,7 +142,12 @@ describe('one bad entry among a thousand good ones', () => {
       { lastSeq: 1000, entries: 999, lost: 0, refused: 1 },
     ]);
     // The same again, as after a lost ack: nothing is stored or put aside twice.
-    device.send('up', { outboxId: device.outboxId, bootId: device.bootId, oldestSeq: 499, items: [{ seq: 500, body: bad() }] });
+    device.send('up', {
+      outboxId: device.outboxId,
+      bootId: device.bootId,
+      oldestSeq: 499,
+      items: [{ seq: 500, body: bad() }],
+    });
     device.append(logEntry(1001));
     await settle(device);
     expect(countHubRows(dir, 'quarantine')).toBe(1);
@@ -151,7 +159,11 @@ describe('one bad entry among a thousand good ones', () => {
     await device.connect(hub);
     for (let seq = 1; seq <= 10; seq++) device.append(logEntry(seq));
     await settle(device);
-    device.append({ subject: '', at: Date.now(), body: { kind: 'gap', fromSeq: 11, toSeq: 11, entries: 1, bytes: 40 } });
+    device.append({
+      subject: '',
+      at: Date.now(),
+      body: { kind: 'gap', fromSeq: 11, toSeq: 11, entries: 1, bytes: 40 },
+    });
     device.append(logEntry(12));
     await settle(device);
     const { uplink } = await hub.get<DeviceDetail>('/api/v1/devices/press-1');

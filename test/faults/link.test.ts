@@ -107,13 +107,20 @@ describe('a link', () => {
     const version = await registerOffset(hub, 200, 2 * MB);
     const before = await countPredictions(hub, 'press-1');
     proxy.throttle(512 * 1024);
-    const rollout = await hub.post<Rollout>('/api/v1/rollouts', { model: 'offset', version: version.version, devices: ['press-1'] });
+    const rollout = await hub.post<Rollout>('/api/v1/rollouts', {
+      model: 'offset',
+      version: version.version,
+      devices: ['press-1'],
+    });
     // The windows do not wait for the download to end.
     await playUntil('a window at the hub in the middle of the download', async () => {
       const now = await countPredictions(hub, 'press-1');
       return now > before;
     });
-    await until('the rollout to end', async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state === 'completed');
+    await until(
+      'the rollout to end',
+      async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state === 'completed',
+    );
     proxy.throttle(0);
     serving = 200;
     await play(1);
@@ -123,15 +130,25 @@ describe('a link', () => {
   it('that damages what it carries: the bytes are refused by digest, and the version is taken when they come whole', async () => {
     const version = await registerOffset(hub, 300, 3 * MB);
     proxy.corrupt(300_000);
-    const rollout = await hub.post<Rollout>('/api/v1/rollouts', { model: 'offset', version: version.version, devices: ['press-1'] });
+    const rollout = await hub.post<Rollout>('/api/v1/rollouts', {
+      model: 'offset',
+      version: version.version,
+      devices: ['press-1'],
+    });
     await playUntil('damaged bytes to be refused', async () => agent.output().includes('artifact_digest_mismatch'));
     expect((await device(hub, 'press-1')).slots).toMatchObject([{ inSync: false }]);
     proxy.corrupt(0);
-    await until('the rollout to end', async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state === 'completed', 60_000);
+    await until(
+      'the rollout to end',
+      async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state === 'completed',
+      60_000,
+    );
     serving = 300;
     await play(1);
     await waitOnline(hub, 'press-1', 60_000);
-    expect((await device(hub, 'press-1')).slots).toMatchObject([{ inSync: true, running: { manifest: version.manifest } }]);
+    expect((await device(hub, 'press-1')).slots).toMatchObject([
+      { inSync: true, running: { manifest: version.manifest } },
+    ]);
     await expectAllCountedOnce();
   });
 });

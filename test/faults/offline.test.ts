@@ -77,7 +77,10 @@ describe('an agent whose hub is away', () => {
   it('is killed with -9: what was in the outbox arrives, at most the open window is lost', async () => {
     await hub.stop();
     const from = (await readStatus(agent)).outbox.nextSeq;
-    const times = await playUntil('three windows in the outbox', async () => (await readStatus(agent)).outbox.nextSeq >= from + 3);
+    const times = await playUntil(
+      'three windows in the outbox',
+      async () => (await readStatus(agent)).outbox.nextSeq >= from + 3,
+    );
     const kept = (await readStatus(agent)).outbox;
     const killedAt = performance.now();
     await agent.kill();
@@ -96,7 +99,11 @@ describe('an agent whose hub is away', () => {
     // The window that is open now is closed by its end, and then nothing is on its way any more.
     await until('an empty outbox and a closed window', async () => {
       const { outbox } = await readStatus(agent);
-      const windows = readHubRows<{ rows: number }>(hub.data, 'SELECT sum(rows) AS rows FROM windows WHERE bootId = ?', (await readStatus(agent)).agent.bootId);
+      const windows = readHubRows<{ rows: number }>(
+        hub.data,
+        'SELECT sum(rows) AS rows FROM windows WHERE bootId = ?',
+        (await readStatus(agent)).agent.bootId,
+      );
       return outbox.entries === 0 && windows[0]?.rows === 1;
     });
     lost = played - (await countPredictions(hub, 'press-1'));
@@ -107,7 +114,12 @@ describe('an agent whose hub is away', () => {
     // The hub has been told of no loss in the outbox: only a window that was never closed is missing.
     const [outbox] = readHubRows<{ lost: number; refused: number }>(hub.data, 'SELECT lost, refused FROM outboxes');
     expect(outbox).toEqual({ lost: 0, refused: 0 });
-    expect(readHubRows(hub.data, 'SELECT number FROM windows GROUP BY startAt, bootId, manifest, number HAVING count(*) > 1')).toEqual([]);
+    expect(
+      readHubRows(
+        hub.data,
+        'SELECT number FROM windows GROUP BY startAt, bootId, manifest, number HAVING count(*) > 1',
+      ),
+    ).toEqual([]);
   });
 
   it('ends on SIGTERM in time, with its window closed, and the hub has it after the next start', async () => {
@@ -117,6 +129,9 @@ describe('an agent whose hub is away', () => {
     expect(await agent.stop()).toBe(0);
     hub = await startHub(hub.data, samePorts(hub), ENV);
     agent = await runAgent(data);
-    await until('every prediction but the lost ones', async () => (await countPredictions(hub, 'press-1')) === played - lost);
+    await until(
+      'every prediction but the lost ones',
+      async () => (await countPredictions(hub, 'press-1')) === played - lost,
+    );
   });
 });

@@ -93,7 +93,11 @@ describe('a hub that was restored from a backup', () => {
     hub = await startHub(hub.data, ports, ENV);
     // While the device is away the restored hub uses the same generation for something else.
     const other = await registerOffset(hub, 500);
-    const rollout = await hub.post<Rollout>('/api/v1/rollouts', { model: 'offset', version: other.version, devices: [DEVICE] });
+    const rollout = await hub.post<Rollout>('/api/v1/rollouts', {
+      model: 'offset',
+      version: other.version,
+      devices: [DEVICE],
+    });
     await until('the restored hub to write its document', () => (rowOf()?.generation ?? 0) === held, 10_000);
 
     agent = await runAgent(path.join(dir, DEVICE));
@@ -101,7 +105,10 @@ describe('a hub that was restored from a backup', () => {
     await until('the refusal', () => agent.output().includes('desired_conflict'));
     expect(agent.exit()).toBeUndefined();
     // The hub hears of it and uses a number that the device does not know: the wish arrives after all.
-    await until('the rollout to end', async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state === 'completed');
+    await until(
+      'the rollout to end',
+      async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state === 'completed',
+    );
     expect(await askOffset(agent)).toBe(500);
     expect((await readStatus(agent)).hub).toMatchObject({ desiredRefusal: null });
     expect((await readStatus(agent)).hub.generation).toBeGreaterThan(held);

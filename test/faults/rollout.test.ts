@@ -54,7 +54,10 @@ const anyIn =
 
 const MOMENTS: [string, Moment][] = [
   ['right after it said yes', async () => true],
-  ['when a device has accepted', anyIn('accepted', 'downloading', 'verifying', 'staged', 'activating', 'probation', 'committed')],
+  [
+    'when a device has accepted',
+    anyIn('accepted', 'downloading', 'verifying', 'staged', 'activating', 'probation', 'committed'),
+  ],
   ['when a device is in probation', anyIn('probation', 'committed')],
   ['when a device has committed', anyIn('committed')],
 ];
@@ -76,16 +79,29 @@ describe('a hub that is killed with -9 in a rollout', () => {
     await until('the moment to kill', () => moment(rollout.id));
     await hub.kill();
     const ids = (): string[] =>
-      readHubRows<{ id: string }>(hub.data, 'SELECT id FROM deployments WHERE rollout = ? ORDER BY id', rollout.id).map(({ id }) => id);
+      readHubRows<{ id: string }>(hub.data, 'SELECT id FROM deployments WHERE rollout = ? ORDER BY id', rollout.id).map(
+        ({ id }) => id,
+      );
     // What was answered with "created" is there after the kill.
     const deployments = ids();
     expect(deployments).toHaveLength(IDS.length);
 
     hub = await startHub(hub.data, samePorts(hub), ENV);
-    await until('the end of the rollout', async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state !== 'running', 60_000);
-    expect(await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).toMatchObject({ state: 'completed', counts: { committed: 3 } });
+    await until(
+      'the end of the rollout',
+      async () => (await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).state !== 'running',
+      60_000,
+    );
+    expect(await hub.get<Rollout>(`/api/v1/rollouts/${rollout.id}`)).toMatchObject({
+      state: 'completed',
+      counts: { committed: 3 },
+    });
     expect(ids()).toEqual(deployments);
-    expect((await deploymentsOf(rollout.id)).map(({ state }) => state)).toEqual(['committed', 'committed', 'committed']);
+    expect((await deploymentsOf(rollout.id)).map(({ state }) => state)).toEqual([
+      'committed',
+      'committed',
+      'committed',
+    ]);
     expect(countHubRows(hub.data, 'deployments')).toBe(before + IDS.length);
     expect(countHubRows(hub.data, 'rollouts', 'id = ?', rollout.id)).toBe(1);
     for (const [i, id] of IDS.entries()) {

@@ -24,7 +24,8 @@ afterAll(async () => {
 });
 
 const sessionOf = (): string | null =>
-  readHubRows<{ sessionId: string | null }>(hub.data, 'SELECT sessionId FROM devices WHERE id = ?', 'press-1')[0]?.sessionId ?? null;
+  readHubRows<{ sessionId: string | null }>(hub.data, 'SELECT sessionId FROM devices WHERE id = ?', 'press-1')[0]
+    ?.sessionId ?? null;
 
 describe('a second agent with the same id', () => {
   it('on the same data directory is refused at once, and the first goes on', async () => {

@@ -5,7 +5,12 @@ import { describe, expect, it } from 'vitest';
 
 const house = path.resolve(import.meta.dirname, '../..');
 const npx = (...args: string[]): string =>
-  execFileSync('npx', ['--no', ...args], { cwd: house, encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'pipe', 'pipe'] });
+  execFileSync('npx', ['--no', ...args], {
+    cwd: house,
+    encoding: 'utf8',
+    timeout: 60_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 
 // npx takes "--no drover" for an option and its value, and with it the flags up to the next word: "--help" right behind it
 // would show the help of npx. "--" says where drover begins; behind a command every flag is drover's own.

@@ -1,5 +1,4 @@
-// How the programs start and end: a taken port, a data directory in use, a wrong flag are clear errors with their own exit
-// code; SIGTERM ends them cleanly in time; the next start continues with the same devices, models and keys.
+// How hub and agent start and end together: what keeps an agent from starting is a clear error with its own exit code; SIGTERM ends them cleanly in time; the next start continues with the same devices, models and keys.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import net from 'node:net';
@@ -50,57 +49,6 @@ async function takePort(): Promise<{ port: number; free: () => Promise<void> }> 
   const { port } = server.address() as net.AddressInfo;
   return { port, free: () => new Promise((resolve) => server.close(() => resolve())) };
 }
-
-describe('a hub does not start', () => {
-  it.each(['http', 'mqtt'])('on a taken %s port: exit 3 and the address', async (which) => {
-    const { port, free } = await takePort();
-    const other = which === 'http' ? '--mqtt' : '--http';
-    const ended = await endOf(ENTRY.hub, [
-      '--data',
-      at('hub'),
-      '--dev',
-      `--${which}`,
-      `127.0.0.1:${port}`,
-      other,
-      '127.0.0.1:0',
-    ]);
-    expect(ended).toMatchObject({ exit: 3 });
-    expect(ended.output).toContain('port_taken');
-    expect(ended.output).toContain(`127.0.0.1:${port}`);
-    expect(existsSync(at('hub/run/hub.json'))).toBe(false);
-    await free();
-    // What the failed start made is whole: the next one works.
-    const hub = await startHub(at('hub'));
-    expect(await hub.stop()).toBe(0);
-  });
-
-  it('on the data of a running hub, which goes on', async () => {
-    const hub = await startHub(at('hub'));
-    const ended = await endOf(ENTRY.hub, [
-      '--data',
-      at('hub'),
-      '--dev',
-      '--http',
-      '127.0.0.1:0',
-      '--mqtt',
-      '127.0.0.1:0',
-    ]);
-    expect(ended).toMatchObject({ exit: 1 });
-    expect(ended.output).toContain('data_locked');
-    expect((JSON.parse(readFileSync(at('hub/run/hub.json'), 'utf8')) as { pid: number }).pid).toBe(hub.process.pid);
-    expect(await hub.get('/api/v1/status')).toMatchObject({ mode: 'dev' });
-  });
-
-  it.each([
-    ['an unknown flag', ['--dev', '--frobnicate'], {}],
-    ['an unknown variable', ['--dev'], { DROVER_HUB_FROBNICATE: '1' }],
-    ['a port that is no port', ['--dev', '--http', '127.0.0.1:http'], {}],
-    ['plain text beyond loopback', ['--dev', '--http', '0.0.0.0:0'], {}],
-    ['neither --dev nor TLS', [], {}],
-  ])('with %s: exit 2', async (_, flags, env) => {
-    expect(await endOf(ENTRY.hub, ['--data', at('hub'), ...flags], env)).toMatchObject({ exit: 2 });
-  });
-});
 
 describe('an agent does not start', () => {
   it('on a taken port: exit 3; without an identity: exit 1; with an unknown flag: exit 2', async () => {

@@ -7,8 +7,9 @@ import { encodeMessage } from '@drover/wire/encode';
 import type { Ack, Beat, Cmd, Desired, Hello, MessageOf, State } from '@drover/wire/messages';
 import { readMessage } from '@drover/wire/read';
 import { deviceFilter, HUB_TOPIC, parseTopic, type UpKind, upTopic } from '@drover/wire/topics';
-import mqtt, { type MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import type { Clock } from '../clock.ts';
+import type { OpenMqtt } from './open.ts';
 
 export interface Link {
   start(): void;
@@ -37,6 +38,7 @@ export interface LinkHandlers {
 
 export interface LinkDeps {
   readonly url: string;
+  readonly open: OpenMqtt;
   readonly device: string;
   readonly secret: string;
   readonly bootId: string;
@@ -65,7 +67,7 @@ export function explainTrouble(error: Error): string {
   return REFUSALS[code] ?? error.message.slice(0, 200);
 }
 
-export function makeLink({ url, device, secret, bootId, newId, clock, random, handlers }: LinkDeps): Link {
+export function makeLink({ url, open, device, secret, bootId, newId, clock, random, handlers }: LinkDeps): Link {
   let client: MqttClient | undefined;
   let isUp = false;
   let isStopped = false;
@@ -121,8 +123,10 @@ export function makeLink({ url, device, secret, bootId, newId, clock, random, ha
     // The will names the session, so each connection is a new client.
     sessionId = newId();
     const will = Buffer.from(encodeMessage('gone', { sessionId, bootId }, stamp()));
-    const own = mqtt.connect(url, {
+    const own = open(url, {
       protocolVersion: 4,
+      // The cache holds a Buffer for each of the 65536 numbers of two bytes: 16 MB.
+      writeCache: false,
       clean: true,
       clientId: device,
       username: device,

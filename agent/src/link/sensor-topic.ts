@@ -15,6 +15,8 @@ const RECONNECT_MS = 2000;
 export function listenToTopic({ url, topic, onPayload, onTrouble, signal }: SensorTopicDeps): void {
   const client = mqtt.connect(url, {
     protocolVersion: 4,
+    // See mqtt.ts: 16 MB.
+    writeCache: false,
     clean: true,
     reconnectPeriod: RECONNECT_MS,
     queueQoSZero: false,

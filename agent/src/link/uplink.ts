@@ -39,10 +39,7 @@ const OVERHEAD_BYTES = 1024;
 export function makeUplink(deps: UplinkDeps): Uplink {
   const { outbox, bootId, now, mono, random, send } = deps;
   const retry = deps.retry ?? RETRY;
-  /**
-   * The highest number that may have been sent: no ack beyond it is believed. What was there when this process began, the
-   * one before it may have sent, and its ack may come only now.
-   */
+  /** The highest number that may have been sent, also by a process before this one: no ack beyond it is believed. */
   let sentSeq = outbox.counts().nextSeq - 1;
   /** The last number of the batch in flight, 0 when none is. */
   let flying = 0;

@@ -62,6 +62,3 @@ export const expireCmds = (now: number): Statement => ({
   ),
   expect: 'any',
 });
-
-export const readCmd = (store: Store, id: string): Promise<CmdRow | undefined> =>
-  store.first(query(sqlOf.selectFrom('cmds').selectAll().where('id', '=', id)));

@@ -1,7 +1,7 @@
 // Owns the SQL about devices: joining, presence, what they report about themselves. Never decides who may connect.
 import type { Insertable, Selectable, Updateable } from 'kysely';
 import type { DeviceSlotsTable, DevicesTable, Presence } from './schema.ts';
-import { type Query, query, type Statement, type Store, sqlOf, template } from './store.ts';
+import { query, type Statement, type Store, sqlOf, template } from './store.ts';
 
 export type DeviceRow = Selectable<DevicesTable>;
 export type DeviceSlotRow = Selectable<DeviceSlotsTable>;
@@ -172,13 +172,6 @@ export const dropOtherSlots = (device: string, kept: readonly string[]): Stateme
   const all = sqlOf.deleteFrom('deviceSlots').where('device', '=', device);
   return { query: query(kept.length === 0 ? all : all.where('slot', 'not in', kept)), expect: 'any' };
 };
-
-export const listSlots = (store: Store, device: string): Promise<readonly DeviceSlotRow[]> =>
-  store.rows(slotsOf(device));
-const slotsOf = (device: string): Query<DeviceSlotRow> => slotsByDevice({ device });
-const slotsByDevice = template<{ device: string }, DeviceSlotRow>(['device'], ({ device }) =>
-  sqlOf.selectFrom('deviceSlots').selectAll().where('device', '=', device).orderBy('slot'),
-);
 
 export const listSlotsOf = (store: Store, devices: readonly string[]): Promise<readonly DeviceSlotRow[]> =>
   store.rows(

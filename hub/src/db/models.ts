@@ -89,10 +89,6 @@ export const setAlias = (row: AliasRow): Statement => ({
   ),
 });
 
-export const deleteAlias = (model: string, alias: string): Statement => ({
-  query: query(sqlOf.deleteFrom('aliases').where('model', '=', model).where('alias', '=', alias)),
-});
-
 export const readAlias = (store: Store, model: string, alias: string): Promise<AliasRow | undefined> =>
   store.first(query(sqlOf.selectFrom('aliases').selectAll().where('model', '=', model).where('alias', '=', alias)));
 
@@ -108,12 +104,6 @@ export const ensureBlob = (row: BlobRow): Statement => ({
   ),
   expect: 'any',
 });
-
-export const readBlob = (store: Store, sha256: string): Promise<BlobRow | undefined> =>
-  store.first(query(sqlOf.selectFrom('blobs').selectAll().where('sha256', '=', sha256)));
-
-export const sumBlobBytes = async (store: Store): Promise<number> =>
-  (await store.first(query(sqlOf.selectFrom('blobs').select((e) => e.fn.sum<number>('size').as('bytes')))))?.bytes ?? 0;
 
 export const ensureDataset = (row: DatasetRow): Statement => ({
   query: query(

@@ -117,9 +117,6 @@ export const moveRollout = (id: string, revision: number, state: RolloutState, e
 export const readRollout = (store: Store, id: string): Promise<RolloutRow | undefined> =>
   store.first(query(sqlOf.selectFrom('rollouts').selectAll().where('id', '=', id)));
 
-export const readDeployment = (store: Store, id: string): Promise<DeploymentRow | undefined> =>
-  store.first(query(sqlOf.selectFrom('deployments').selectAll().where('id', '=', id)));
-
 /** Newest first, before `cursor` (a rollout id). */
 export const listRollouts = (
   store: Store,
@@ -166,12 +163,6 @@ export const countDeployments = (
         .groupBy(['rollout', 'state']),
     ),
   );
-
-export const listDeploymentsIn = (
-  store: Store,
-  states: readonly DeploymentState[],
-): Promise<readonly DeploymentRow[]> =>
-  store.rows(query(sqlOf.selectFrom('deployments').selectAll().where('state', 'in', states).orderBy('id')));
 
 /** Open deployments of these devices, oldest first. */
 export const listOpenDeployments = (store: Store, devices: readonly string[]): Promise<readonly DeploymentRow[]> =>

@@ -52,6 +52,7 @@ describe('the SQLite store', () => {
       expect(statSync(path.join(path.dirname(file), name)).mode & 0o077).toBe(0);
     const other = new Database(file);
     expect(other.pragma('journal_mode', { simple: true })).toBe('wal');
+    expect(other.pragma('page_size', { simple: true })).toBe(16_384);
     other.close();
   });
 

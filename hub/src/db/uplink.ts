@@ -156,31 +156,6 @@ export interface WindowFilter {
   readonly until?: number;
 }
 
-/** Windows in the order of their start. */
-export const listWindows = (store: Store, filter: WindowFilter, limit: number): Promise<readonly WindowRow[]> => {
-  let select = sqlOf.selectFrom('windows').selectAll().orderBy('startAt').limit(limit);
-  if (filter.slot !== undefined) select = select.where('slot', '=', filter.slot);
-  if (filter.device !== undefined) select = select.where('device', '=', filter.device);
-  if (filter.manifest !== undefined) select = select.where('manifest', '=', filter.manifest);
-  if (filter.since !== undefined) select = select.where('startAt', '>=', filter.since);
-  if (filter.until !== undefined) select = select.where('startAt', '<', filter.until);
-  return store.rows(query(select));
-};
-
-export const listWindowLabels = (
-  store: Store,
-  filter: WindowFilter,
-  limit: number,
-): Promise<readonly WindowLabelsRow[]> => {
-  let select = sqlOf.selectFrom('windowLabels').selectAll().orderBy('startAt').limit(limit);
-  if (filter.slot !== undefined) select = select.where('slot', '=', filter.slot);
-  if (filter.device !== undefined) select = select.where('device', '=', filter.device);
-  if (filter.manifest !== undefined) select = select.where('manifest', '=', filter.manifest);
-  if (filter.since !== undefined) select = select.where('startAt', '>=', filter.since);
-  if (filter.until !== undefined) select = select.where('startAt', '<', filter.until);
-  return store.rows(query(select));
-};
-
 const quarantined = template<Omit<QuarantineRow, 'id'>>(
   ['device', 'outboxId', 'seq', 'code', 'detail', 'body', 'receivedAt'],
   (row) => sqlOf.insertInto('quarantine').values(row),

@@ -29,6 +29,25 @@ const viewDataset = (row: DatasetRow) => ({
   createdAt: new Date(row.createdAt).toISOString(),
 });
 
+/** What is left of a refused upload is read and dropped up to these bounds. */
+const REST_BYTES = 64 * 1024 * 1024;
+const REST_MS = 10_000;
+
+/** A client that still writes when its connection ends would see a broken pipe instead of the reason. */
+async function dropRest(body: Readable): Promise<void> {
+  if (body.readableEnded || body.destroyed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, REST_MS);
+  let left = REST_BYTES;
+  for (const event of ['end', 'close', 'error']) body.once(event, () => resolve());
+  body.on('data', (piece: Uint8Array) => {
+    left -= piece.length;
+    if (left < 0) resolve();
+  });
+  await promise;
+  clearTimeout(timer);
+}
+
 /** An upload that broke off is the sender's doing and not a failure of the hub. */
 async function takeUpload(
   deps: BlobRouteDeps,
@@ -41,7 +60,8 @@ async function takeUpload(
   }
   if (typeof body !== 'object' || body === null) return refuse('request_invalid', 'There is no body.');
   try {
-    return await deps.blobs.put(body as Readable, limit);
+    // Ending the loop early must not end the connection: the answer is still to come.
+    return await deps.blobs.put((body as Readable).iterator({ destroyOnReturn: false }), limit);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE')
@@ -59,9 +79,10 @@ export function addBlobRoutes(api: Api, deps: BlobRouteDeps): void {
     );
   }
 
-  /** What is left of a refused upload is not read: the connection ends with the answer. */
-  const refuseUpload = (reply: Parameters<typeof sendRefusal>[0], refusal: Refusal) =>
-    sendRefusal(reply.header('connection', 'close'), refusal);
+  const refuseUpload = async (reply: Parameters<typeof sendRefusal>[0], refusal: Refusal) => {
+    await dropRest(reply.request.raw);
+    return sendRefusal(reply.header('connection', 'close'), refusal);
+  };
 
   api.post(
     '/api/v1/blobs',

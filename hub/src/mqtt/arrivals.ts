@@ -26,7 +26,7 @@ export const ARRIVAL_LIMITS: ArrivalLimits = {
   queueBytes: 32 * 1024 * 1024,
   queueMessages: 20_000,
   batchMessages: 2_000,
-  batchBytes: 4 * 1024 * 1024,
+  batchBytes: 8 * 1024 * 1024,
   waitMs: 10,
 };
 

@@ -55,19 +55,33 @@ const stamp = { sentAt: 1, sentMono: 1 };
 const line = (outboxId: string, seq: number) =>
   encodeEntry({ subject: '', at: 1, body: { kind: 'log', level: 30, message: `${outboxId[0]}:${seq}` } });
 const up = (outboxId: string, oldestSeq: number, seqs: readonly number[], body = line) =>
-  encodeMessage('up', { outboxId, bootId: outbox(9), oldestSeq, items: seqs.map((seq) => ({ seq, body: body(outboxId, seq) })) }, stamp);
+  encodeMessage(
+    'up',
+    { outboxId, bootId: outbox(9), oldestSeq, items: seqs.map((seq) => ({ seq, body: body(outboxId, seq) })) },
+    stamp,
+  );
 
-const messages = async (device: string) => (await listLogs(real, device, 10_000)).map((row) => row.message).toReversed();
+const messages = async (device: string) =>
+  (await listLogs(real, device, 10_000)).map((row) => row.message).toReversed();
 
 describe('ingest', () => {
   it('loses nothing and doubles nothing, whatever is sent twice, late, out of order or with holes', async () => {
-    const one = fc.record({ device: fc.constantFrom('d1', 'd2'), outboxId: fc.constantFrom(outbox(1), outbox(2)), from: fc.nat(8), count: fc.nat(6), drop: fc.nat(3), flush: fc.boolean() });
+    const one = fc.record({
+      device: fc.constantFrom('d1', 'd2'),
+      outboxId: fc.constantFrom(outbox(1), outbox(2)),
+      from: fc.nat(8),
+      count: fc.nat(6),
+      drop: fc.nat(3),
+      flush: fc.boolean(),
+    });
     let round = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(one, { maxLength: 25 }), async (sends) => {
         const base = ++round;
         const ids = (device: string) => `${device}-r${base}`;
-        await real.commit(['d1', 'd2'].map((d) => insertDevice({ id: ids(d), labels: {}, secretHash: 'x', joinedAt: 1 })));
+        await real.commit(
+          ['d1', 'd2'].map((d) => insertDevice({ id: ids(d), labels: {}, secretHash: 'x', joinedAt: 1 })),
+        );
         const { ingest, acked } = start(real);
         const sessions = new Map(['d1', 'd2'].map((d) => [d, sessionOf(ids(d))]));
         const oldest = new Map<string, number>();
@@ -103,7 +117,8 @@ describe('ingest', () => {
     let isFull = true;
     const store: Store = {
       ...bind(real),
-      commit: (statements) => (isFull ? Promise.reject(new StoreUnavailable('SQLITE_FULL: disk is full')) : real.commit(statements)),
+      commit: (statements) =>
+        isFull ? Promise.reject(new StoreUnavailable('SQLITE_FULL: disk is full')) : real.commit(statements),
     };
     const { ingest, acks, failures, acked } = start(store);
     ingest.receive(sessionOf('d1'), 'up', up(outbox(1), 1, [1, 2]), () => undefined);
@@ -122,7 +137,8 @@ describe('ingest', () => {
     const chokes = (s: Statement) => s.query.parameters.includes('1:3');
     const store: Store = {
       ...bind(real),
-      commit: (statements) => (statements.some(chokes) ? Promise.reject(new TypeError('cannot bind')) : real.commit(statements)),
+      commit: (statements) =>
+        statements.some(chokes) ? Promise.reject(new TypeError('cannot bind')) : real.commit(statements),
     };
     const { ingest, acked, failures } = start(store);
     ingest.receive(sessionOf('d2'), 'up', up(outbox(2), 1, [1]), () => undefined);

@@ -36,7 +36,13 @@ describe('an uplink message', () => {
   });
 
   it('passes a hole that a gap marker covers, and counts it', () => {
-    const message = { ...up(1), items: [{ seq: 9, body: Uint8Array.of(2, 9) }, { seq: 10, body: Uint8Array.of(10) }] };
+    const message = {
+      ...up(1),
+      items: [
+        { seq: 9, body: Uint8Array.of(2, 9) },
+        { seq: 10, body: Uint8Array.of(10) },
+      ],
+    };
     expect(planUp(3, message, read)).toMatchObject({ toSeq: 10, lost: 6, hasHole: false });
     const short = { ...up(1), items: [{ seq: 9, body: Uint8Array.of(6, 9) }] };
     expect(planUp(3, short, read)).toMatchObject({ toSeq: 3, lost: 0, hasHole: true });
@@ -75,15 +81,24 @@ describe('an uplink message', () => {
 
 describe('the acks for it', () => {
   it('fit their limit, tell every refusal once and never acknowledge past those still to be told', () => {
-    const refusals = fc.array(fc.record({ detail: fc.string({ maxLength: 1024, unit: 'binary' }) }), { maxLength: 1024 });
+    const refusals = fc.array(fc.record({ detail: fc.string({ maxLength: 1024, unit: 'binary' }) }), {
+      maxLength: 1024,
+    });
     fc.assert(
       fc.property(refusals, (list) => {
-        const refused = list.map(({ detail }, i) => ({ seq: i + 1, code: 'wire_field_invalid', detail, body: new Uint8Array(0) }));
+        const refused = list.map(({ detail }, i) => ({
+          seq: i + 1,
+          code: 'wire_field_invalid',
+          detail,
+          body: new Uint8Array(0),
+        }));
         const acks = splitAck('0'.repeat(32), 5000, refused, 0);
         const told = acks.flatMap((ack) => ack.refused.map((r) => r.seq));
         expect(told).toEqual(refused.map((r) => r.seq));
         for (const [i, ack] of acks.entries()) {
-          expect(encodeMessage('ack', ack, { sentAt: Date.now(), sentMono: 1e9 }).length).toBeLessThanOrEqual(PAYLOAD_BYTES.ack);
+          expect(encodeMessage('ack', ack, { sentAt: Date.now(), sentMono: 1e9 }).length).toBeLessThanOrEqual(
+            PAYLOAD_BYTES.ack,
+          );
           expect(ack.lastSeq).toBe(i === acks.length - 1 ? 5000 : ack.refused.at(-1)?.seq);
         }
       }),

@@ -75,6 +75,11 @@ export async function prepareWork(
     }
     const row = deployments.get(step.deployment);
     if (!row) throw new Error('a step moves a deployment that was not in its snapshot');
+    if (step.kind === 'note') {
+      const said = { code: step.code ?? null, detail: step.detail ?? null };
+      statements.push(moveDeployment({ id: row.id, revision: row.revision, to: row.state, ...said, now }));
+      continue;
+    }
     rollouts.add(row.rollout);
     statements.push(...writeMove(row, step, now));
   }

@@ -65,8 +65,16 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
   }
 
   async function toSnapshot(row: DeploymentRow): Promise<DeploymentSnapshot> {
-    const { id, slot, manifest, state, deviceState, deviceCode, deviceDetail } = row;
-    const head = { id, slot, manifest, state, needs: (await readFacts(manifest)).needs };
+    const { id, slot, manifest, state, code, detail, deviceState, deviceCode, deviceDetail } = row;
+    const head = {
+      id,
+      slot,
+      manifest,
+      state,
+      needs: (await readFacts(manifest)).needs,
+      ...(code !== null && { code }),
+      ...(detail !== null && { detail }),
+    };
     if (deviceState === null) return head;
     return {
       ...head,

@@ -89,12 +89,6 @@ export const ints64 = (name: string, dims: readonly number[], data: BigInt64Arra
     data instanceof BigInt64Array ? data : BigInt64Array.from(data, (value) => BigInt(value)),
   );
 
-export const ints32 = (name: string, dims: readonly number[], data: Int32Array | readonly number[]): OnnxTensor =>
-  rawTensor(name, 'int32', dims, data instanceof Int32Array ? data : Int32Array.from(data));
-
-export const bools = (name: string, dims: readonly number[], data: readonly boolean[]): OnnxTensor =>
-  rawTensor(name, 'bool', dims, Uint8Array.from(data, Number));
-
 export function strings(name: string, dims: readonly number[], data: readonly string[]): OnnxTensor {
   if (countValues(dims) !== data.length) {
     throw new RangeError(`tensor ${name}: ${data.length} strings do not fill string[${dims.join(',')}]`);

@@ -137,9 +137,10 @@ export async function joinAgent(
   data: string,
   id: string,
   more: readonly string[] = [],
+  entry: string = ENTRY.agent,
 ): Promise<void> {
   const flags = ['--hub', hub.httpUrl, '--token-file', path.join(hub.data, 'run/token'), '--id', id, '--data', data];
-  const program = start(ENTRY.agent, ['join', ...flags, ...more]);
+  const program = start(entry, ['join', ...flags, ...more]);
   const exit = await program.waitForExit();
   if (exit !== 0) throw new Error(`join ended with ${exit}:\n${program.output()}`);
 }
@@ -149,8 +150,9 @@ export async function runAgent(
   more: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
   nodeArgs: readonly string[] = [],
+  entry: string = ENTRY.agent,
 ): Promise<AgentProgram> {
-  const program = start(ENTRY.agent, ['run', '--data', data, '--http', '127.0.0.1:0', ...more], env, nodeArgs);
+  const program = start(entry, ['run', '--data', data, '--http', '127.0.0.1:0', ...more], env, nodeArgs);
   const ready = await waitForReady<{ pid: number; httpUrl: string }>(program, path.join(data, 'run/agent.json'));
   return Object.assign(program, { data, httpUrl: ready.httpUrl });
 }

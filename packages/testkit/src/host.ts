@@ -14,7 +14,8 @@ interface NotRun {
 /** Ends the test as not run, or as failed where CI is set. */
 export function missOut(context: NotRun, what: string): never {
   const note = `NOT RUN: ${what}`;
-  if (process.env['CI'] !== undefined && process.env['CI'] !== '') throw new Error(`${note} (CI is set: this must be there)`);
+  if (process.env['CI'] !== undefined && process.env['CI'] !== '')
+    throw new Error(`${note} (CI is set: this must be there)`);
   process.stderr.write(`\n${note}\n`);
   return context.skip(note);
 }
@@ -30,7 +31,8 @@ export function mountSmallDisk(dir: string, bytes: number): SmallDisk | string {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=700`, 'tmpfs', dir], { stdio: 'pipe' });
   } catch (error) {
-    return `tmpfs cannot be mounted here (${String(error instanceof Error ? error.message : error).split('\n').at(-2) ?? ''})`;
+    const said = String(error instanceof Error ? error.message : error).trim();
+    return `tmpfs cannot be mounted here (${said.split('\n').at(-1) ?? ''})`;
   }
   return { dir, unmount: () => void execFileSync('umount', ['-l', dir], { stdio: 'pipe' }) };
 }

@@ -1,7 +1,7 @@
 // The offset model in a real fleet: registers its versions, asks an agent which one answers, feeds it rows. For tests.
 import type { DeviceDetail } from '@drover/wire/http/devices';
-import type { Summary } from '@drover/wire/http/monitoring';
 import type { Version } from '@drover/wire/http/models';
+import type { Summary } from '@drover/wire/http/monitoring';
 import { type AgentProgram, device, type HubProgram, registerModel } from './fleet.ts';
 import { until } from './until.ts';
 import { buildOffsetModel, buildOffsetVectors } from './versions.ts';

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { until } from './until.ts';
+import { GiveUp, until } from './until.ts';
 
 const house = path.resolve(import.meta.dirname, '../../..');
 
@@ -86,7 +86,7 @@ export async function waitForReady<T extends { pid: number }>(
     () => {
       const exit = program.exit();
       if (exit !== undefined)
-        return Promise.reject(new Error(`it ended with ${exit}:\n${program.output().slice(-4000)}`));
+        throw new GiveUp(`it ended with ${exit} before it was ready:\n${program.output().slice(-4000)}`);
       if (!existsSync(file)) return undefined;
       const ready = JSON.parse(readFileSync(file, 'utf8')) as T;
       return ready.pid === program.process.pid ? ready : undefined;

@@ -81,7 +81,10 @@ const IN_FLIGHT = 4;
 const PER_MESSAGE = 64;
 
 /** `onAck` is called after each ack, when it is known what is stored: the moment to append more. */
-export function makeRawDevice(credentials: Credentials, onAck: (device: RawDevice) => void = () => undefined): RawDevice {
+export function makeRawDevice(
+  credentials: Credentials,
+  onAck: (device: RawDevice) => void = () => undefined,
+): RawDevice {
   const { device: id } = credentials;
   const outboxId = newId();
   const bootId = newId();
@@ -185,4 +188,8 @@ export function makeRawDevice(credentials: Credentials, onAck: (device: RawDevic
 
 /** Waits until everything that was appended is acknowledged. */
 export const settle = (device: RawDevice, deadlineMs = 30_000): Promise<boolean> =>
-  until(`the ack of ${device.lastSeq} entries of ${device.credentials.device}`, () => device.ackedSeq === device.lastSeq, deadlineMs);
+  until(
+    `the ack of ${device.lastSeq} entries of ${device.credentials.device}`,
+    () => device.ackedSeq === device.lastSeq,
+    deadlineMs,
+  );

@@ -1,7 +1,8 @@
 // Owns the signed documents (root, manifest, desired): their fields, limits and parsing. Never verifies a signature.
 import { accept, type ReasonCode, type Result, refuse } from '@drover/core/reasons';
-import Type, { type Static, type TSchema } from 'typebox';
-import Value from 'typebox/value';
+import type { Static, TSchema } from 'typebox';
+import * as Type from 'typebox';
+import * as Value from 'typebox/value';
 
 const Hex64 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const Id = Type.String({ pattern: '^[0-9a-f]{32}$' });

@@ -1,7 +1,8 @@
 // Owns the self-test vectors of a bundle: rows in, answers expected, tolerance. Never runs a model.
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
+import * as Value from 'typebox/value';
 
 /** A number, or null for a missing one (JSON has no NaN). */
 const Cell = Type.Union([Type.Number(), Type.Null()]);

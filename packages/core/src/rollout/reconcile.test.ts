@@ -34,6 +34,13 @@ function apply(snapshot: DeviceSnapshot, steps: readonly RolloutStep[], now: num
         ...next,
         desired: { generation, slots: step.slots, policy: next.policy, issuedAt: now, expiresAt: now + 1000 },
       };
+    } else if (step.kind === 'note') {
+      const { code, detail } = step;
+      const say = (d: DeploymentSnapshot): DeploymentSnapshot => {
+        const { code: _, detail: __, ...rest } = d;
+        return { ...rest, ...(code !== undefined && { code }), ...(detail !== undefined && { detail }) };
+      };
+      next = { ...next, deployments: next.deployments.map((d) => (d.id === step.deployment ? say(d) : d)) };
     } else {
       next = {
         ...next,
@@ -101,6 +108,17 @@ describe('one device', () => {
     // From earlier states the claim leads to probation and not further.
     const early = { ...at, deployments: [{ ...d, state: 'offered' as const }] };
     expect(reconcileDevice(early, 0)).toEqual([{ kind: 'move', deployment: 'a', to: 'probation' }]);
+  });
+
+  it('that stays where it is may say why, once', () => {
+    const d = deployment('a', {
+      state: 'downloading',
+      claim: { state: 'downloading', code: 'disk_full', detail: 'No room.' },
+    });
+    const at = { ...base, desired: desired(1, { default: wish('a') }), deployments: [d] };
+    const steps = reconcileDevice(at, 0);
+    expect(steps).toEqual([{ kind: 'note', deployment: 'a', code: 'disk_full', detail: 'No room.' }]);
+    expect(reconcileDevice(apply(at, steps, 0), 0)).toEqual([]);
   });
 
   it('cannot claim states that only the hub gives', () => {
@@ -190,7 +208,10 @@ describe('one device', () => {
 
 describe('whatever is recorded', () => {
   const state = fc.constantFrom<DeploymentState>(...DEVICE_STATES, ...HUB_STATES);
-  const claim = fc.option(fc.record({ state }), { nil: undefined });
+  const claim = fc.option(
+    fc.record({ state, code: fc.constantFrom('disk_full', 'artifact_timeout') }, { requiredKeys: ['state'] }),
+    { nil: undefined },
+  );
   const slot = fc.constantFrom('default', 'other');
   const manifest = fc.constantFrom('m1', 'm2', 'm3');
   const one = fc.record({ slot, manifest, state, claim, opset: fc.constantFrom(21, 27) });
@@ -256,6 +277,7 @@ describe('whatever is recorded', () => {
             continue;
           }
           const d = snapshot.deployments.find((other) => other.id === step.deployment);
+          if (step.kind === 'note') continue;
           if (!d) throw new Error('a step moves a deployment that does not exist');
           expect(TERMINAL.has(d.state)).toBe(false);
           if (step.to === 'offered') expect(snapshot.limits && checkCompat(d.needs, snapshot.limits).ok).toBe(true);

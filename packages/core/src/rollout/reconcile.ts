@@ -16,6 +16,9 @@ export interface DeploymentSnapshot {
   readonly manifest: string;
   readonly state: DeploymentState;
   readonly needs: RuntimeNeeds;
+  /** Why it is in this state, as far as it is known. */
+  readonly code?: string;
+  readonly detail?: string;
   /** The newest claim of the device about this deployment. */
   readonly claim?: { readonly state: DeploymentState; readonly code?: string; readonly detail?: string };
 }
@@ -64,6 +67,8 @@ export type RolloutStep =
       readonly code?: string;
       readonly detail?: string;
     }
+  /** The state stays; why it stays is known better now. */
+  | { readonly kind: 'note'; readonly deployment: string; readonly code?: string; readonly detail?: string }
   /** A new desired document with these slots; it replaces the one of the snapshot. */
   | { readonly kind: 'issue'; readonly slots: Readonly<Record<string, SlotWish>> };
 
@@ -78,6 +83,7 @@ const isDeviceState = (state: DeploymentState): state is DeviceState => DEVICE_S
 const progressOf = (d: DeploymentSnapshot): DeploymentState => d.claim?.state ?? d.state;
 
 type Move = Extract<RolloutStep, { kind: 'move' }>;
+type Note = Extract<RolloutStep, { kind: 'note' }>;
 
 /**
  * Follows the claim of the device. Success is never claimed: it holds when the model that answers is the one wanted, and
@@ -88,13 +94,19 @@ function followClaim(d: DeploymentSnapshot, running: string | undefined): Move |
   if (!claim || !isDeviceState(claim.state)) return undefined;
   const to = claim.state === 'committed' && running !== d.manifest ? 'probation' : claim.state;
   if (!isHubMoveLegal(d.state, to)) return undefined;
-  return {
-    kind: 'move',
-    deployment: d.id,
-    to,
-    ...(claim.code !== undefined && { code: claim.code }),
-    ...(claim.detail !== undefined && { detail: claim.detail }),
-  };
+  return { kind: 'move', deployment: d.id, to, ...reasonOf(claim) };
+}
+
+const reasonOf = ({ code, detail }: { code?: string; detail?: string }): { code?: string; detail?: string } => ({
+  ...(code !== undefined && { code }),
+  ...(detail !== undefined && { detail }),
+});
+
+/** A device that stays in a state may learn why: a download that waits for room on the disk says so. */
+function noteReason(d: DeploymentSnapshot): Note | undefined {
+  const { claim } = d;
+  if (claim?.state !== d.state || (claim.code === d.code && claim.detail === d.detail)) return undefined;
+  return { kind: 'note', deployment: d.id, ...reasonOf(claim) };
 }
 
 /** An older deployment beside a newer one of the same slot. */
@@ -110,6 +122,7 @@ function decideOlder(d: DeploymentSnapshot, newest: DeploymentSnapshot, running:
 
 interface SlotPlan {
   readonly moves: readonly Move[];
+  readonly note?: Note;
   /** What the slot should say; undefined leaves it as it is, 'drop' takes it out of the document. */
   readonly wish?: SlotWish | 'drop';
 }
@@ -157,7 +170,8 @@ function planSlot(slot: string, snapshot: DeviceSnapshot): SlotPlan {
     return { ...plan, moves: [...moves, ...plan.moves] };
   }
   const follow = followClaim(newest, running);
-  return { moves: follow ? [...moves, follow] : moves };
+  const note = follow ? undefined : noteReason(newest);
+  return { moves: follow ? [...moves, follow] : moves, ...(note && { note }) };
 }
 
 /** Whether the document must be issued again although no slot changes. */
@@ -187,7 +201,7 @@ export function reconcileDevice(snapshot: DeviceSnapshot, now: number): RolloutS
   const steps: RolloutStep[] = [];
   let isChanged = false;
   for (const slot of [...slots].toSorted()) {
-    const { moves, wish } = planSlot(slot, snapshot);
+    const { moves, note, wish } = planSlot(slot, snapshot);
     if (
       wish !== undefined &&
       wish !== 'drop' &&
@@ -213,7 +227,7 @@ export function reconcileDevice(snapshot: DeviceSnapshot, now: number): RolloutS
       steps.push({ kind: 'move', deployment: wish.deploymentId, to: 'incompatible', code: 'wire_too_large', detail });
       continue;
     }
-    steps.push(...moves);
+    steps.push(...moves, ...(note ? [note] : []));
     if (wish === undefined) continue;
     isChanged = true;
     if (wish === 'drop') delete wishes[slot];

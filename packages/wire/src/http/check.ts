@@ -1,7 +1,7 @@
 // Decides whether JSON from the other side has the shape a schema says. Never sends, never fills in defaults.
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { Static, TSchema } from 'typebox';
-import Value from 'typebox/value';
+import * as Value from 'typebox/value';
 
 /** `json` as what `schema` describes. Unknown fields are allowed: a newer side may add some. Refuses with `answer_invalid`. */
 export function readAs<T extends TSchema>(schema: T, json: unknown): Result<Static<T>> {

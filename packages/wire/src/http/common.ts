@@ -1,5 +1,6 @@
 // Owns what all HTTP routes share: pages, problems, identifiers as schemas. Never knows fastify.
-import Type, { type Static, type TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
+import * as Type from 'typebox';
 
 export const Hex64 = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 in lower-case hex' });
 export const Id = Type.String({ pattern: '^[0-9a-f]{32}$', description: 'UUIDv7 as 32 lower-case hex characters' });

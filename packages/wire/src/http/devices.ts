@@ -1,5 +1,6 @@
 // Owns the HTTP schemas about devices: joining, listing, what one runs. Never knows fastify.
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { Count, DeviceId, EnvelopeJson, Hex64, Id, Instant, Labels, Name } from './common.ts';
 
 /** `id` absent: the hub makes one. `rejoin`: give an existing device a new secret and end its session. */

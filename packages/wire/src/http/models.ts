@@ -1,5 +1,6 @@
 // Owns the HTTP schemas about models: blobs, preparing, publishing, versions, aliases. Never knows fastify.
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { Count, EnvelopeJson, Hex64, Id, Instant, Name } from './common.ts';
 
 export const Blob = Type.Object({ sha256: Hex64, size: Count });

@@ -1,5 +1,6 @@
 // Owns the HTTP schemas about what the fleet reports: totals, latency, quality from late labels. Never knows fastify.
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { Count, DeviceId, Hex64, Id, Instant, Name } from './common.ts';
 
 /** Latency of one prediction in the agent, microseconds, from merged log buckets (2 % relative). */

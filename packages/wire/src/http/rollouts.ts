@@ -1,5 +1,6 @@
 // Owns the HTTP schemas about rollouts and deployments. Never knows fastify.
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { Count, DeviceId, Hex64, Id, Instant, Name } from './common.ts';
 
 /** Exactly one of `devices` and `query` (a label query; "" means every device). */

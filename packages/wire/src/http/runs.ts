@@ -1,5 +1,6 @@
 // Owns the HTTP schemas about data sets and training runs. Never knows fastify.
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
+import * as Type from 'typebox';
 import { Count, Hex64, Id, Instant, Name } from './common.ts';
 
 /** A stored data set: immutable bytes known by their digest. */

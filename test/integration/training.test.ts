@@ -1,22 +1,23 @@
+// The training queue with real training processes: what it takes, cancels, limits and survives.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeId } from '@drover/core/ids';
+import { openFolderStore } from '@drover/hub/blobs/folder-store';
+import { ensureDataset, listAliases } from '@drover/hub/db/models';
+import { listRunLogs } from '@drover/hub/db/run-logs';
+import { readRun, updateRun } from '@drover/hub/db/runs';
+import { openStore } from '@drover/hub/db/sqlite-store';
+import type { Store } from '@drover/hub/db/store';
+import { openKeys } from '@drover/hub/keys';
+import { openTrial } from '@drover/hub/registry/trial';
+import { openRunner, type RunnerDeps, type TrainingRunner } from '@drover/hub/training/runner';
 import { remove, scratch } from '@drover/testkit/fleet';
 import { until } from '@drover/testkit/until';
 import { buildOffsetModel, buildOffsetVectors } from '@drover/testkit/versions';
 import type { RunRequest } from '@drover/wire/http/runs';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openFolderStore } from '../blobs/folder-store.ts';
-import { ensureDataset, listAliases } from '../db/models.ts';
-import { listRunLogs } from '../db/run-logs.ts';
-import { readRun, updateRun } from '../db/runs.ts';
-import { openStore } from '../db/sqlite-store.ts';
-import type { Store } from '../db/store.ts';
-import { openKeys } from '../keys.ts';
-import { openTrial } from '../registry/trial.ts';
-import { openRunner, type RunnerDeps, type TrainingRunner } from './runner.ts';
 
 let dir: string;
 let store: Store;
@@ -99,7 +100,7 @@ describe('a run', () => {
     expect(run.notesJson).toMatch(/agree on native.*agree on wasm/);
     expect((await listRunLogs(store, run.id)).map(({ text }) => text).join('\n')).toContain('Registered wear@1');
     expect(await listAliases(store, 'wear')).toMatchObject([{ alias: 'champion', version: 1 }]);
-    expect(readdirSync(deps.jobs)).toEqual([]);
+    await until('the job folder to be gone', () => readdirSync(deps.jobs).length === 0);
   });
 
   it('over the same data and parameters gives the same version again', async () => {

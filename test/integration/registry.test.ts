@@ -1,5 +1,7 @@
+// The registry through the HTTP side of a real hub: what may be registered, by whom, once. Trials run in processes of their own.
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { envelopeToJson } from '@drover/hub/http/envelopes';
 import { buildModel, floats, node } from '@drover/onnx/build';
 import { type InsideHub, openInsideHub } from '@drover/testkit/inside-hub';
 import { buildSoftmaxModel } from '@drover/testkit/models';
@@ -8,7 +10,6 @@ import { encodeDocument, type Manifest, PAYLOAD_TYPES } from '@drover/trust/docu
 import { makeKey, type Signer, signPayload } from '@drover/trust/dsse';
 import { openKeyFile } from '@drover/trust/key-files';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { envelopeToJson } from './envelopes.ts';
 
 let hub: InsideHub;
 let release: Signer;
