@@ -100,7 +100,11 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     // Loaded with the first model: an agent without one stays small.
     runtime ??= import('@drover/infer/open').then(async ({ openRuntime }) => {
       const found = await openRuntime(config.runtime);
-      if (found.ok) ort = found.value;
+      if (found.ok) {
+        ort = found.value;
+        // The hello of this session could not name it yet.
+        link?.greet();
+      }
       return found;
     });
     return runtime;

@@ -12,6 +12,8 @@ import type { Clock } from '../clock.ts';
 import type { OpenMqtt } from './open.ts';
 
 export interface Link {
+  /** Says hello again in a session that stands: what this device can do has changed. */
+  greet(): void;
   start(): void;
   isConnected(): boolean;
   sendState(state: State): void;
@@ -181,6 +183,9 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
 
   return {
     start: connect,
+    greet: () => {
+      if (isUp) publish('hello', handlers.hello(sessionId), 1);
+    },
     isConnected: () => isUp,
     sendState: (state) => publish('state', state, 0),
     send: (kind, message) => publish(kind, message as MessageOf[typeof kind], 0),

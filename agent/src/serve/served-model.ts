@@ -220,9 +220,11 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
     const us = ((end - start) * 1000) / Math.max(1, rows);
     if (!predictor || !answer) {
-      sketch.addRow(baseline.x, 0);
-      sketch.addLatency((end - start) * 1000);
-      stream.noteRow(end);
+      for (let row = 0; row < rows; row++) {
+        sketch.addRow(baseline.x, 0);
+        sketch.addLatency(us);
+        stream.noteRow(end);
+      }
       return undefined;
     }
     const x = new Float32Array(predictor.numericCount);

@@ -58,6 +58,7 @@ export function buildProgram(cli: Cli): Command {
   const program = new Command('drover');
   program
     .description(ABOUT)
+    .enablePositionalOptions()
     .version(readVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', AFTER)

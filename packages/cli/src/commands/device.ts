@@ -96,11 +96,15 @@ function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
 export function addDeviceCommands(program: Command, cli: Cli): void {
   const device = program.command('device').description('devices of the fleet');
   addConnectionOptions(device.command('list').summary('list devices').description('Lists devices: presence, what each runs and whether that is what it should run.'))
+    .option('--query <query>', 'only devices whose labels match, such as site=north')
     .option('--limit <n>', 'at most this many', parseWhole)
-    .addHelpText('after', '\nExamples:\n  drover device list\n  drover device list --json | jq \'.items[] | select(.presence != "online").id\'')
-    .action(async (options: ConnectionOptions & { limit?: number }) => {
-      const devices = await connect(cli, options).askAll(Device, at('devices'), options.limit ? { limit: options.limit } : {});
-      present(cli, options, asPage(devices), () => tableFor(cli, LIST(cli), devices, 'No device has joined yet: drover agent join'));
+    .addHelpText('after', '\nExamples:\n  drover device list\n  drover device list --query "site=north and not has maintenance"\n  drover device list --json | jq \'.items[] | select(.presence != "online").id\'')
+    .action(async (options: ConnectionOptions & { limit?: number; query?: string }) => {
+      const { limit, query } = options;
+      const send = { ...(limit && { limit }), ...(query !== undefined && { query: { query } }) };
+      const devices = await connect(cli, options).askAll(Device, at('devices'), send);
+      const empty = query ? 'No device matches.' : 'No device has joined yet: drover agent join';
+      present(cli, options, asPage(devices), () => tableFor(cli, LIST(cli), devices, empty));
     }); // biome-ignore format: one chain
   addConnectionOptions(device.command('show').summary('show one device').description('Shows one device: slots, running and desired versions, health, what it sent.'))
     .argument('<device>', 'device id')
