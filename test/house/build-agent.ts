@@ -3,7 +3,6 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { type OutputChunk, rolldown } from 'rolldown';
 import { HOUSE } from './tree.ts';
 
@@ -171,11 +170,4 @@ export async function buildAgent(
   cpSync(path.join(HOUSE, 'LICENSE'), path.join(out, 'LICENSE'));
   writeFileSync(path.join(out, 'THIRD-PARTY.txt'), collectLicences(chunk));
   return measure(out);
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { platform: { type: 'string' }, out: { type: 'string' } } });
-  const { entry, bytes, parts } = await buildAgent(values.out && path.resolve(values.out), values.platform);
-  const lines = Object.entries(parts).map(([part, size]) => `  ${(size / 1e6).toFixed(2).padStart(7)} MB  ${part}`);
-  process.stdout.write(`${path.dirname(entry)}: ${(bytes / 1e6).toFixed(1)} MB\n${lines.join('\n')}\n`);
 }

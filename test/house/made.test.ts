@@ -1,8 +1,11 @@
 // Proves the checks of what is made from something else: wire contract, lock file, reason page, last line of CI.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findUnlocked, makeEntry } from './lock-file.ts';
 import { findUnsaid, renderPage } from './reason-docs.ts';
 import { sumChecks, sumTests } from './sum.ts';
+import { HOUSE } from './tree.ts';
 import { findBreaks } from './wire-compat.ts';
 
 describe('wire contract', () => {
@@ -122,4 +125,16 @@ describe('the last line of CI', () => {
       expect(sumChecks(report).failed).toBe(1);
     },
   );
+});
+
+describe('the program that prints the last line of CI', () => {
+  it('speaks also when the launcher imports it instead of starting it', () => {
+    const tool = path.join(HOUSE, 'packages/cli/bin/tool.js');
+    const { stdout, status } = spawnSync(process.execPath, [tool, 'node', 'test/house/sum-main.ts'], {
+      cwd: HOUSE,
+      encoding: 'utf8',
+    });
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('0 passed, 2 failed');
+    expect(status).toBe(1);
+  });
 });

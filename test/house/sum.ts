@@ -1,7 +1,5 @@
 // Sums the verdicts of `npm run check` and of vitest into the last line of CI: `N passed, N failed`. Never trusts an
 // exit code: what is not in a report has not run, and what has not run has failed.
-import { existsSync, readFileSync } from 'node:fs';
-
 interface Sum {
   readonly passed: number;
   readonly failed: number;
@@ -57,24 +55,4 @@ export function sumTests(report: unknown): Sum {
   if (broken > 0) said.push(`tests: ${broken} files broke outside a test, each counts as failed`);
   if (unhandled > 0) said.push('tests: an error outside all tests, counts as failed');
   return { passed, failed: failed + skipped + broken + unhandled, said };
-}
-
-const read = (file: string | undefined): unknown => {
-  if (file === undefined || !existsSync(file)) return undefined;
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    // Cut off in the middle of writing: it has not run to its end.
-    return undefined;
-  }
-};
-
-if (import.meta.main) {
-  const [checks, tests] = process.argv.slice(2);
-  const sums = [sumChecks(read(checks)), sumTests(read(tests))];
-  const passed = sums.reduce((sum, one) => sum + one.passed, 0);
-  const failed = sums.reduce((sum, one) => sum + one.failed, 0);
-  for (const line of sums.flatMap((one) => one.said)) process.stdout.write(`${line}\n`);
-  process.stdout.write(`${passed} passed, ${failed} failed\n`);
-  process.exitCode = failed > 0 ? 1 : 0;
 }

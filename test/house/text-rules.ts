@@ -101,6 +101,13 @@ export const TEXT_RULES: readonly TextRule[] = [
   ),
   banned('left-over', 'finish it or write an issue', isCode, /\b(TODO|FIXME|XXX|HACK)\b/, 'hub/src/x.ts'),
   banned(
+    'main-guard',
+    'a launcher that imports the file would leave it silent and green: make a file of its own that always runs',
+    isCode,
+    /import\.meta\.main\b/,
+    'test/house/x.ts',
+  ),
+  banned(
     'silent-exemption',
     'an exemption from a linter says its reason after "--" (oxlint) or ":" (Biome)',
     isCode,

@@ -3,7 +3,11 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { type ReasonCode, type Refusal, refuse } from '@drover/core/reasons';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import mqttPacket from 'mqtt-packet';
 import { GuardedConnection } from './byte-guard.ts';
+
+// mqtt-packet would make a Buffer for each of 65,536 numbers at the first packet, 16 MB that a hub never gets back.
+mqttPacket.writeToStream.cacheNumbers = false;
 
 /** One device's live connection. */
 export interface DeviceConnection {
