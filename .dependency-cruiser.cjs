@@ -12,6 +12,7 @@ const ROOMS = {
   wire: [['core', 'sketch'], 'what two processes agree on must not depend on how either of them works'],
   trust: [['wire', 'core', 'sketch'], 'what may be trusted is decided from bytes, keys and time alone'],
   onnx: [['core', 'sketch'], 'a model file is read and written without running it'],
+  delta: [['onnx', 'core', 'sketch'], 'a patch is made and applied from bytes alone, without a wire or a runtime'],
   infer: [['onnx', 'core', 'sketch'], 'the room that runs models must fit on a device: no trainer, no wire'],
   learn: [['infer', 'onnx', 'core', 'sketch'], 'a trainer turns a dataset into a model file and knows no fleet'],
   sim: [['core', 'sketch'], 'a simulation that knows the real programs could not be their judge'],

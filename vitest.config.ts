@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// `unit` sits beside its source and runs in seconds; `system` drives real processes, one file at a time.
+// `unit` sits beside its source and runs in seconds; `system` drives real processes, two files at a time.
 export default defineConfig({
   test: {
     projects: [
@@ -8,11 +8,11 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['test/{integration,faults,e2e,replay,vectors,house}/**/*.test.ts'],
+          include: ['test/{integration,attacks,faults,e2e,replay,vectors,house}/**/*.test.ts'],
           exclude: ['test/house/canary/**'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

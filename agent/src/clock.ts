@@ -8,6 +8,8 @@ export interface Clock {
   mono(): number;
   /** Takes note of a time that a verified signature vouches for. */
   seeSigned(at: number): void;
+  /** What signatures vouched for counts no more: their keys were given up. */
+  forgetSigned(): void;
 }
 
 /** @param wall the system clock. @param mono a clock that only runs forward; both in ms. */
@@ -26,6 +28,10 @@ export function makeClock(
       const passed = floor + (mono() - floorMono);
       if (at <= passed) return;
       floor = at;
+      floorMono = mono();
+    },
+    forgetSigned() {
+      floor = BUILT_AT;
       floorMono = mono();
     },
   };

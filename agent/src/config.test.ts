@@ -54,7 +54,7 @@ describe('parseConfig', () => {
   it('refuses what it does not know, by code', async () => {
     const wrong: string[][] = [
       ['walk'], ['run', '--nonsense'], ['run', '--http', 'nowhere'], ['run', '--source', 'csv:/not/there'], ['run', '--source', 'ftp:x'],
-      ['run', '--rate', '-1'], ['run', '--runtime', 'gpu'], ['run', '--slots', 'A B'], ['run', '--log-level', 'loud'],
+      ['run', '--rate', '-1'], ['run', '--runtime', 'gpu'], ['run', '--slots', 'A B'], ['run', '--log-level', 'loud'], ['run', '--reconnect-max', '86400'],
       ['run', '--config', yaml('htpp: x\n')], ['run', '--config', yaml('- a\n- b\n- cc\n')], ['run', '--config', path.join(dir, 'none.yaml')],
       ['join', '--hub', 'nowhere'], ['join', '--label', 'novalue'],
     ]; // biome-ignore format: one list

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { isName, parseDeviceId, parseName } from '@drover/core/ids';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { RuntimePreference } from '@drover/infer/open';
+import { DOOR_FLAGS, type EnrolConfig, parseEnrol } from './enrol/enrol-config.ts';
 
 export interface HttpAddress {
   readonly host: string;
@@ -16,6 +17,9 @@ export type SourceConfig =
   | { readonly kind: 'csv'; readonly file: string }
   | { readonly kind: 'stdin' }
   | { readonly kind: 'mqtt'; readonly url: string; readonly topic: string };
+
+/** `person`: only what a release key held off the hub signed is installed. */
+export type ReleaseRule = 'any' | 'person';
 
 export interface RunConfig {
   readonly command: 'run';
@@ -29,6 +33,14 @@ export interface RunConfig {
   readonly labelColumn: string | undefined;
   readonly labelDelayMs: number;
   readonly slots: readonly string[] | undefined;
+  /** Undefined: as it was said at join. */
+  readonly release: ReleaseRule | undefined;
+  /** Where this device serves artifacts to its neighbours. */
+  readonly cache: HttpAddress | undefined;
+  /** Artifacts may come by HTTPS, beside MQTT. */
+  readonly httpDelivery: boolean;
+  /** The longest that it waits between two tries to reach the hub. */
+  readonly reconnectMaxMs: number;
   readonly logLevel: string;
 }
 
@@ -40,23 +52,40 @@ export interface JoinConfig {
   readonly id: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly rejoin: boolean;
+  readonly release: ReleaseRule | undefined;
 }
 
-export type Config = RunConfig | JoinConfig | { readonly command: 'help' };
+export interface CarryConfig {
+  readonly command: 'export' | 'import';
+  readonly dataDir: string;
+  /** The carried directory. */
+  readonly dir: string;
+}
+
+export type Config = RunConfig | JoinConfig | EnrolConfig | CarryConfig | { readonly command: 'help' };
 
 export const USAGE = `drover agent: the process that serves models on a device
 
-  agent join [--hub URL] [--token-file FILE] [--id ID] [--label KEY=VALUE ...] [--rejoin] [--data DIR]
+  agent join [--hub URL] [--token-file FILE] [--id ID] [--label KEY=VALUE ...] [--rejoin]
+             [--release any|person] [--data DIR]
+  agent join --claim STRING|- [--id ID] [--hardware SERIAL] [--rejoin] [--new-key] [--wait SECONDS] [--data DIR]
+  agent join --batch-token-file FILE --devices-url URL --ca-fingerprint SHA256 [--id ID] [--hardware SERIAL] [...]
+  agent join --factory-cert FILE --factory-key FILE --devices-url URL --ca-fingerprint SHA256 [--id ID] [...]
   agent run  [--data DIR] [--http HOST:PORT | --http off] [--socket PATH] [--runtime auto|native|wasm]
              [--source csv:FILE | stdin | mqtt:TOPIC | mqtt://HOST[:PORT]/TOPIC] [--slot NAME] [--rate ROWS_PER_SECOND]
-             [--label-column NAME] [--label-delay-ms MS] [--slots NAME,NAME] [--log-level LEVEL] [--config FILE]
+             [--label-column NAME] [--label-delay-ms MS] [--slots NAME,NAME] [--release any|person] [--cache HOST:PORT]
+             [--http-delivery on|off] [--reconnect-max SECONDS] [--log-level LEVEL] [--config FILE]
+
+  agent export --out DIR [--data DIR]     everything for the hub, into a directory that is carried there
+  agent import DIR [--data DIR]           what the hub answered and what it wants to run here, from that directory
 
 Each flag of run is also a variable (DROVER_AGENT_HTTP, DROVER_AGENT_LABEL_COLUMN, DROVER_LOG_LEVEL) and a key of the YAML file.
 `;
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const RUN_KEYS = [
-  'data', 'http', 'socket', 'runtime', 'source', 'slot', 'rate', 'label-column', 'label-delay-ms', 'slots', 'log-level',
+  'data', 'http', 'socket', 'runtime', 'source', 'slot', 'rate', 'label-column', 'label-delay-ms', 'slots', 'release', 'cache',
+  'http-delivery', 'reconnect-max', 'log-level',
 ] as const; // biome-ignore format: one list
 type RunKey = (typeof RUN_KEYS)[number];
 type Settings = Partial<Record<RunKey, string>>;
@@ -93,6 +122,14 @@ export function parseAddress(text: string): HttpAddress | undefined {
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }
 
+/** Where a program on this machine finds what listens there. */
+export function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
 function parseSource(text: string): Result<SourceConfig> {
   if (text === 'stdin') return accept({ kind: 'stdin' });
   if (text.startsWith('csv:') && text.length > 4) {
@@ -113,6 +150,11 @@ function parseCount(key: RunKey, text: string, most: number): Result<number> {
     : wrong(`--${key} "${text.slice(0, 40)}" is not a number from 0 to ${most}.`);
 }
 
+function parseRelease(text: string | undefined): Result<ReleaseRule | undefined> {
+  if (text === undefined || text === 'any' || text === 'person') return accept(text);
+  return wrong(`--release "${text.slice(0, 40)}" is neither any nor person.`);
+}
+
 function parseRun(settings: Settings): Result<RunConfig> {
   const httpText = settings.http ?? (settings.socket === undefined ? '127.0.0.1:0' : 'off');
   const http = httpText === 'off' ? undefined : parseAddress(httpText);
@@ -130,6 +172,16 @@ function parseRun(settings: Settings): Result<RunConfig> {
   const slots = settings.slots?.split(',').map((name) => name.trim());
   const badSlot = slots?.find((name) => !isName(name));
   if (badSlot !== undefined) return wrong(`--slots: "${badSlot.slice(0, 80)}" is not a name.`);
+  const release = parseRelease(settings.release);
+  if (!release.ok) return release;
+  const cache = settings.cache === undefined || settings.cache === 'off' ? undefined : parseAddress(settings.cache);
+  if (settings.cache !== undefined && settings.cache !== 'off' && (!cache || isWildcard(cache.host)))
+    return wrong(`--cache "${settings.cache.slice(0, 80)}" is not HOST:PORT with an address that neighbours can dial.`);
+  const delivery = settings['http-delivery'] ?? 'on';
+  if (delivery !== 'on' && delivery !== 'off')
+    return wrong(`--http-delivery "${delivery.slice(0, 40)}" is neither on nor off.`);
+  const reconnect = parseCount('reconnect-max', settings['reconnect-max'] ?? '300', 3600);
+  if (!reconnect.ok) return reconnect;
   const logLevel = settings['log-level'] ?? 'info';
   if (!LEVELS.includes(logLevel))
     return wrong(`--log-level "${logLevel.slice(0, 40)}" is none of ${LEVELS.join(', ')}.`);
@@ -145,6 +197,10 @@ function parseRun(settings: Settings): Result<RunConfig> {
     labelColumn: settings['label-column'],
     labelDelayMs: delay.value,
     slots,
+    release: release.value,
+    cache,
+    httpDelivery: delivery === 'on',
+    reconnectMaxMs: reconnect.value * 1000,
     logLevel,
   });
 }
@@ -169,6 +225,9 @@ function parseLabels(values: unknown): Result<Record<string, string>> {
   return accept(labels);
 }
 
+const joinDataDir = (flags: Flags, env: Readonly<Record<string, string | undefined>>): string =>
+  path.resolve(textOf(flags, 'data') ?? env['DROVER_AGENT_DATA'] ?? '.drover/agent');
+
 function parseJoin(flags: Flags, env: Readonly<Record<string, string | undefined>>): Result<JoinConfig> {
   const hubUrl = textOf(flags, 'hub') ?? env['DROVER_HUB'] ?? 'http://127.0.0.1:8080';
   if (!/^https?:\/\/\S+$/.test(hubUrl) || !URL.canParse(hubUrl))
@@ -176,20 +235,44 @@ function parseJoin(flags: Flags, env: Readonly<Record<string, string | undefined
   const id = textOf(flags, 'id');
   const checked = id === undefined ? accept(undefined) : parseDeviceId(id);
   if (!checked.ok) return checked;
+  const release = parseRelease(textOf(flags, 'release') ?? env['DROVER_AGENT_RELEASE']);
+  if (!release.ok) return release;
   const labels = parseLabels(flags['label']);
   if (!labels.ok) return labels;
   const local = path.resolve('.drover/hub/run/token');
   const tokenFile = textOf(flags, 'token-file') ?? env['DROVER_TOKEN_FILE'] ?? (existsSync(local) ? local : undefined);
-  const dataDir = path.resolve(textOf(flags, 'data') ?? env['DROVER_AGENT_DATA'] ?? '.drover/agent');
   return accept({
     command: 'join',
-    dataDir,
+    dataDir: joinDataDir(flags, env),
     hubUrl,
     tokenFile,
     id,
     labels: labels.value,
     rejoin: flags['rejoin'] === true,
+    release: release.value,
   });
+}
+
+function parseCarry(
+  command: CarryConfig['command'],
+  rest: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Result<CarryConfig> {
+  const isExport = command === 'export';
+  let parsed: { values: Flags; positionals: string[] };
+  try {
+    const options: Record<string, { type: 'string' }> = { data: { type: 'string' } };
+    if (isExport) options['out'] = { type: 'string' };
+    parsed = parseArgs({ args: [...rest], options, strict: true, allowPositionals: !isExport });
+  } catch (error) {
+    return wrong(`${String(error instanceof Error ? error.message : error).slice(0, 200)}`);
+  }
+  const { values, positionals } = parsed;
+  const dir = isExport ? textOf(values, 'out') : positionals[0];
+  if (!dir || positionals.length > 1)
+    return wrong(isExport ? 'Give the directory with --out DIR.' : 'Give one directory: agent import DIR.');
+  const dataDir = path.resolve(textOf(values, 'data') ?? env['DROVER_AGENT_DATA'] ?? '.drover/agent');
+  return accept({ command, dataDir, dir: path.resolve(dir) });
 }
 
 /** @param args what follows the program's name. @param env the environment. */
@@ -200,14 +283,18 @@ export async function parseConfig(
   const [command, ...rest] = args;
   if (command === undefined || command === 'help' || args.includes('--help') || args.includes('-h'))
     return accept({ command: 'help' });
-  if (command !== 'run' && command !== 'join') return wrong(`"${command.slice(0, 40)}" is neither run nor join.`);
-  const names = command === 'run' ? [...RUN_KEYS, 'config'] : ['hub', 'token-file', 'id', 'data'];
+  if (command === 'export' || command === 'import') return parseCarry(command, rest, env);
+  if (command !== 'run' && command !== 'join')
+    return wrong(`"${command.slice(0, 40)}" is none of run, join, export, import.`);
+  const names =
+    command === 'run' ? [...RUN_KEYS, 'config'] : ['hub', 'token-file', 'id', 'data', 'release', ...DOOR_FLAGS];
   const options: Record<string, { type: 'string' | 'boolean'; multiple?: boolean }> = Object.fromEntries(
     names.map((name) => [name, { type: 'string' }]),
   );
   if (command === 'join') {
     options['label'] = { type: 'string', multiple: true };
     options['rejoin'] = { type: 'boolean' };
+    options['new-key'] = { type: 'boolean' };
   }
   let flags: Flags;
   try {
@@ -215,7 +302,17 @@ export async function parseConfig(
   } catch (error) {
     return wrong(`${String(error instanceof Error ? error.message : error).slice(0, 200)}`);
   }
-  if (command === 'join') return parseJoin(flags, env);
+  if (command === 'join') {
+    const enrol = parseEnrol(
+      (name) => textOf(flags, name),
+      (name) => flags[name] === true,
+      joinDataDir(flags, env),
+    );
+    if (!enrol.ok) return enrol;
+    if (enrol.value === undefined) return parseJoin(flags, env);
+    const release = parseRelease(textOf(flags, 'release') ?? env['DROVER_AGENT_RELEASE']);
+    return release.ok ? accept({ ...enrol.value, ...(release.value && { release: release.value }) }) : release;
+  }
   const file = textOf(flags, 'config') ?? env['DROVER_AGENT_CONFIG'];
   const fromFile = file === undefined ? accept({}) : await readYaml(file);
   if (!fromFile.ok) return fromFile;

@@ -1,10 +1,9 @@
-// Makes this data directory a device of a hub: asks over HTTP, checks the root it is handed, stores the identity.
+// Makes this data directory a device of a hub: asks over HTTP, checks the roots it is handed, stores the identity.
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import { openTrustedSet } from '@drover/trust/trusted-set';
 import { type JoinRequest, JoinResponse } from '@drover/wire/http/devices';
-import type { SignedEnvelope } from '@drover/wire/messages';
 import * as Value from 'typebox/value';
 import { hasIdentity, writeIdentity } from './identity.ts';
+import { readHandedRoots } from './release/handed-roots.ts';
 
 export interface JoinOptions {
   readonly dataDir: string;
@@ -14,6 +13,8 @@ export interface JoinOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** Give an existing device a new secret. */
   readonly rejoin: boolean;
+  /** `person`: this device takes only what a release key held off the hub signed. */
+  readonly release?: 'any' | 'person';
 }
 
 const TIMEOUT_MS = 15_000;
@@ -61,10 +62,14 @@ export async function joinHub(
     return refuse('hub_unreachable', `${hubUrl}: ${cause.slice(0, 200)}.`);
   }
   if (status < 200 || status > 299) return refuse('join_refused', describeProblem(status, text));
-  return storeAnswer(dataDir, text);
+  return storeAnswer(dataDir, text, options.release);
 }
 
-function storeAnswer(dataDir: string, text: string): Result<{ device: string; mqttUrl: string; hubId: string }> {
+function storeAnswer(
+  dataDir: string,
+  text: string,
+  release: 'any' | 'person' | undefined,
+): Result<{ device: string; mqttUrl: string; hubId: string }> {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -73,15 +78,13 @@ function storeAnswer(dataDir: string, text: string): Result<{ device: string; mq
     json = undefined;
   }
   if (!Value.Check(JoinResponse, json)) return refuse('join_refused', 'Its answer is not the one of a Drover hub.');
-  const { device, secret, mqttUrl, hubId } = json;
-  const root: SignedEnvelope = {
-    payloadType: json.root.payloadType,
-    payload: Buffer.from(json.root.payload, 'base64'),
-    signatures: json.root.signatures.map(({ keyid, sig }) => ({ keyid, sig: Buffer.from(sig, 'base64') })),
-  };
-  // A root that this agent could not use would only be found out later, by a device that trusts nothing.
-  const trust = openTrustedSet(root);
-  if (!trust.ok) return trust;
-  writeIdentity(dataDir, { device, secret, mqttUrl, hubId }, root);
+  const { device, secret, mqttUrl, devicesUrl, hubId } = json;
+  const roots = readHandedRoots(json);
+  if (!roots.ok) return roots;
+  writeIdentity(
+    dataDir,
+    { device, secret, mqttUrl, ...(devicesUrl && { devicesUrl }), hubId, ...(release && { release }) },
+    roots.value,
+  );
   return accept({ device, mqttUrl, hubId });
 }

@@ -1,6 +1,7 @@
 // Decides when the hub is told how this device stands: after changes, now and then, and during a download. Never decides
 // what is true; never sends without a session.
 import type { Health, SlotReport, State } from '@drover/wire/messages';
+import { type KeeperDeps, makeReportKeeper } from './carry/kept.ts';
 
 export interface Reporter {
   /** Something changed; changes that come together travel together. */
@@ -12,6 +13,8 @@ export interface Reporter {
   /** Why the last desired document was refused; undefined when it was taken. */
   setRefusal(refusal: State['desiredRefusal']): void;
   refusal(): State['desiredRefusal'];
+  /** Keeps how the device stands now as the last word of this process: what is taken down afterwards is no change. */
+  seal(): void;
   stop(): void;
 }
 
@@ -22,6 +25,8 @@ export interface ReporterDeps {
   readonly slots: () => SlotReport[];
   readonly health: () => Health;
   readonly sendState: (state: State) => void;
+  /** Where the newest report is kept, so that it can be carried by hand when no connection ever comes. */
+  readonly kept: KeeperDeps;
 }
 
 const CHANGE_MS = 50;
@@ -34,26 +39,43 @@ export function makeReporter(deps: ReporterDeps): Reporter {
   let change: NodeJS.Timeout | undefined;
   let progress: NodeJS.Timeout | undefined;
 
-  function send(): void {
-    clearTimeout(change);
-    change = undefined;
-    if (!deps.isConnected()) return;
+  let isSealed = false;
+  const keep = makeReportKeeper(deps.kept);
+
+  function next(): State {
     revision += 1;
-    deps.sendState({
+    return {
       bootId: deps.bootId,
       revision,
       generation: deps.generation(),
       slots: deps.slots(),
       health: deps.health(),
       ...(desiredRefusal && { desiredRefusal }),
-    });
+    };
+  }
+
+  function send(): void {
+    clearTimeout(change);
+    change = undefined;
+    if (deps.isConnected()) deps.sendState(next());
+  }
+
+  /** After a change the report is kept too; the beat in between is not worth a write to a flash disk. */
+  function sendChange(): void {
+    clearTimeout(change);
+    change = undefined;
+    const state = next();
+    if (!isSealed) keep(state);
+    if (deps.isConnected()) deps.sendState(state);
   }
   const heartbeat = setInterval(send, HEARTBEAT_MS);
+  // The first one: an agent that never has a connection leaves word of itself too.
+  change = setTimeout(sendChange, CHANGE_MS);
 
   return {
     send,
     changed() {
-      change ??= setTimeout(send, CHANGE_MS);
+      change ??= setTimeout(sendChange, CHANGE_MS);
     },
     progressed() {
       progress ??= setTimeout(() => {
@@ -65,6 +87,10 @@ export function makeReporter(deps: ReporterDeps): Reporter {
       desiredRefusal = refusal;
     },
     refusal: () => desiredRefusal,
+    seal() {
+      sendChange();
+      isSealed = true;
+    },
     stop() {
       clearTimeout(change);
       clearTimeout(progress);

@@ -22,7 +22,8 @@ const agents: RunningAgent[] = [];
 
 const configOf = (extra: Partial<RunConfig> = {}): RunConfig => ({
   command: 'run', dataDir, http: { host: '127.0.0.1', port: 0 }, socket: undefined, runtime: 'native', source: undefined,
-  slot: 'default', rate: 0, labelColumn: undefined, labelDelayMs: 0, slots: undefined, logLevel: 'silent', ...extra,
+  slot: 'default', rate: 0, labelColumn: undefined, labelDelayMs: 0, slots: undefined, release: undefined, cache: undefined,
+  httpDelivery: true, reconnectMaxMs: 2000, logLevel: 'silent', ...extra,
 }); // biome-ignore format: one record
 
 async function start(extra: Partial<RunConfig> = {}): Promise<RunningAgent> {
@@ -57,7 +58,7 @@ beforeEach(async () => {
   writeIdentity(
     dataDir,
     { device: DEVICE, secret: 's'.repeat(43), mqttUrl: hub.broker.url, hubId: hub.hubId },
-    hub.root,
+    hub.roots,
   );
 });
 
@@ -122,7 +123,7 @@ describe('an agent and its hub', () => {
     expect((await post(again, '/v1/readings/default', { load: 1, heat: 1, shift: 'day' })).status).toBe(200);
     await stop(again);
     hub = await startTinyHub();
-    writeIdentity(dataDir, { device: DEVICE, secret: 'x', mqttUrl: hub.broker.url, hubId: hub.hubId }, hub.root);
+    writeIdentity(dataDir, { device: DEVICE, secret: 'x', mqttUrl: hub.broker.url, hubId: hub.hubId }, hub.roots);
   });
 
   it('keeps its model when a candidate fails its self-test, and says why', async () => {
@@ -193,9 +194,13 @@ describe('an agent and its hub', () => {
     await hub.desire(DEVICE, other, { generation: 1 });
     await refusal('desired_conflict');
 
-    const unsigned = await forged.bundle({ version: 3 });
-    await hub.desire(DEVICE, unsigned, { generation: 50 });
-    await refusal('signature_missing');
+    const unreleased = await hub.bundle({ version: 3 });
+    await hub.desire(DEVICE, unreleased, { generation: 50, path: 'hub/tiny/3.json' });
+    await refusal('release_not_approved');
+    await hub.desire(DEVICE, unreleased, { generation: 51, path: hub.approve(other) });
+    await refusal('release_digest_mismatch');
+    await hub.desire(DEVICE, unreleased, { generation: 52, path: '../hub/tiny/2.json' });
+    await refusal('metadata_name_invalid');
 
     const naked = await hub.desire(DEVICE, other, { generation: 60 });
     await hub.send(DEVICE, 'desired', { ...naked, manifests: [] });

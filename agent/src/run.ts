@@ -3,28 +3,33 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { makeId } from '@drover/core/ids';
 import { accept, type Result } from '@drover/core/reasons';
-import type { InferenceRuntime } from '@drover/infer/runtime';
 import type { Logger } from 'pino';
 import { type AgentLoop, startLoop } from './agent.ts';
 import { makeClock } from './clock.ts';
 import { makeCommandRunner } from './commands.ts';
-import type { RunConfig } from './config.ts';
+import { type RunConfig, urlOf } from './config.ts';
+import { openRenewal } from './enrol/open-renewal.ts';
+import { openFetching } from './fetch/open-fetching.ts';
 import { makeHealthReader, readCapabilities } from './health.ts';
 import { readIdentity } from './identity.ts';
-import { takeDesired } from './intake.ts';
-import { makeFetcher } from './link/download.ts';
+import { type Intake, type IntakeDeps, makeIntake } from './intake.ts';
+import { makeMetadataLink } from './link/metadata.ts';
 import { type Link, makeLink } from './link/mqtt.ts';
 import { loadOpener } from './link/open.ts';
+import { makeQuietCount } from './link/quiet-count.ts';
 import { makeUplink } from './link/uplink.ts';
 import { openLabelBook } from './observe/labels.ts';
 import { PredictionRing } from './observe/predictions.ts';
+import { makeWindowTimer } from './observe/window-timer.ts';
 import { DEFAULT_WINDOWS, openWindowBook } from './observe/windows.ts';
+import { openReleaseTrust } from './release/trust.ts';
 import { makeReporter } from './report.ts';
 import { makeReadings } from './sense/readings.ts';
-import { type LocalServer, startServer } from './serve/http.ts';
+import { type Doors, openDoors } from './serve/open-doors.ts';
+import { makeRuntimeOnce } from './serve/runtime-once.ts';
 import { serveModel } from './serve/served-model.ts';
 import { makeServedSlots } from './serve/slots.ts';
-import { type Holdings, reportSlots } from './snapshot.ts';
+import { deferWishes, type Holdings, listInstalled, reportSlots, viewSlots } from './snapshot.ts';
 import { makeExecutors } from './steps.ts';
 import { openBlobStore } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
@@ -34,6 +39,7 @@ import { lockDataDir } from './store/exclusive.ts';
 import { openJournal } from './store/journal.ts';
 import { openLabelStore } from './store/label-store.ts';
 import { openOutbox } from './store/outbox.ts';
+import { openSealingKey } from './store/sealing-key.ts';
 import { openSlotStore } from './store/slots.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -45,25 +51,25 @@ export interface RunningAgent {
 }
 
 const LABEL_FLUSH_MS = 2000;
-const WINDOW_TICK_MS = 60_000;
+/** What hello says this agent can do beside the contract of 0.1. */
+const FEATURES = ['pieces', 'broadcast', 'delta/1', 'sealed/1'];
 /** After a connect, the desired document comes first; without one a download goes on after this time. */
 const ENTITLED_MS = 2000;
 /** A connected agent that ends waits this long for the hub to take the last windows; the outbox keeps them otherwise. */
 const DRAIN_MS = 1500;
 
-const clientHost = (host: string): string => {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return reachable.includes(':') ? `[${reachable}]` : reachable;
-};
-
 export async function startAgent(config: RunConfig, log: Logger): Promise<Result<RunningAgent>> {
   const { dataDir } = config;
   const who = readIdentity(dataDir);
   if (!who.ok) return who;
-  const { identity, trust } = who.value;
-  const openMqtt = await loadOpener(identity.mqttUrl);
+  const { identity, legacy } = who.value;
   const lock = lockDataDir(dataDir);
   if (!lock.ok) return lock;
+  const sealingKey = openSealingKey(dataDir);
+  if (!sealingKey.ok) {
+    lock.value();
+    return sealingKey;
+  }
   const opened = openDatabase(dataDir);
   if (!opened.ok) {
     lock.value();
@@ -76,10 +82,41 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const outbox = openOutbox(db, newId);
   const journal = openJournal(db, outbox);
   const clock = makeClock(undefined, undefined, journal.signedAt());
+  const renewing = await openRenewal(dataDir, identity, clock, log, () => {
+    link?.reconnect();
+    doors?.cache?.renew();
+  });
+  if (!renewing.ok) {
+    db.close();
+    lock.value();
+    return renewing;
+  }
+  const renewal = renewing.value;
+  const openMqtt = await loadOpener(identity.mqttUrl, renewal?.tls);
   if (journal.begin(clock.now())) log.warn('the process before this one did not end cleanly');
-  const desired = openDesiredStore(db, trust);
+  const metadataLink = makeMetadataLink({ isConnected: () => isConnected(), ask: (req) => link?.askMetadata(req) });
+  const isPerson = config.release === 'person' || identity.release === 'person';
+  const trust = openReleaseTrust({
+    dataDir,
+    source: metadataLink,
+    now: clock.now,
+    release: isPerson ? 'person' : 'any',
+    legacy,
+    onRoot: ({ version: rootVersion }, keysChanged) => {
+      log.info({ rootVersion, keysChanged }, 'a newer root of the release metadata is held');
+      if (!keysChanged) return;
+      clock.forgetSigned();
+      desired.forgetSignedAt();
+      // What runs is not touched; the hub sends a document that the new director signed.
+      if (desired.recheck()) link?.greet();
+    },
+  });
+  // What runs goes on; only nothing new can be believed.
+  if (trust.problem)
+    log.error({ code: trust.problem.code, detail: trust.problem.detail }, 'no root can be used: join again');
+  const desired = openDesiredStore(db, trust.verifyDesired, legacy);
   for (const { code, detail } of desired.problems) log.error({ code, detail }, 'a stored document is not believed');
-  const blobs = openBlobStore(dataDir);
+  const blobs = openBlobStore(dataDir, { device: identity.device, privateKey: sealingKey.value.privateKey });
   const slots = openSlotStore(dataDir);
   const served = makeServedSlots();
   const loadFailed = new Map<string, string>();
@@ -94,29 +131,10 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     onFirstRefusal: ({ code, detail }) => log.warn({ code, detail }, 'a reading was refused; more of the same are only counted'),
   }); // biome-ignore format: one record
 
-  let ort: InferenceRuntime | undefined;
-  let runtime: Promise<Result<InferenceRuntime>> | undefined;
-  const openRuntimeOnce = (): Promise<Result<InferenceRuntime>> => {
-    // Loaded with the first model: an agent without one stays small.
-    runtime ??= import('@drover/infer/open').then(async ({ openRuntime }) => {
-      const found = await openRuntime(config.runtime);
-      if (found.ok) {
-        ort = found.value;
-        // The hello of this session could not name it yet.
-        link?.greet();
-      }
-      return found;
-    });
-    return runtime;
-  };
+  // The hello of this session could not name it yet.
+  const runtime = makeRuntimeOnce(config.runtime, () => link?.greet());
 
-  let windowTimer: NodeJS.Timeout | undefined;
-  const tickWindows = (): void => {
-    windows.tick();
-    clearTimeout(windowTimer);
-    windowTimer = setTimeout(tickWindows, Math.min(WINDOW_TICK_MS, Math.max(10, windows.dueAt() - clock.now())));
-  };
-
+  const windowTimer = makeWindowTimer(windows, clock);
   const readHealth = makeHealthReader(blobs, outbox, clock.mono);
   let link: Link | undefined;
   let loop: AgentLoop | undefined;
@@ -130,20 +148,28 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     slots: slotReports,
     health: readHealth,
     sendState: (state) => link?.sendState(state),
+    kept: { dataDir, clock, log, runtime: runtime.opened },
   });
 
-  const fetcher = makeFetcher({
+  let doors: Doors | undefined;
+  const { fetcher, mqttFetch } = openFetching({
+    identity,
     blobs,
+    tls: renewal?.tls,
+    httpDelivery: config.httpDelivery,
     mono: clock.mono,
+    random: Math.random,
     isConnected,
     ask: (req) => link?.send('req', req),
+    listen: (digest, on) => link?.listen(digest, on),
     onProgress: reporter.progressed,
+    log,
   });
 
   const executors = makeExecutors({
     ...holdings, loadFailed, clock, fetcher,
     random: Math.random,
-    runtime: openRuntimeOnce,
+    runtime: runtime.open,
     admit: (slot, model) => {
       const stream = windows.open(slot, 'active', model.digest, model.reference);
       if (model.predictor) labels.register(model.digest, model.predictor.layout.answer, model.reference?.prefix);
@@ -170,21 +196,56 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   });
   outbox.onAppend = uplink.wake;
 
-  const onCmd = makeCommandRunner({ clock, outbox, labels, fetcher, reporter });
+  const onCmd = makeCommandRunner({ clock, outbox, labels, fetcher, mqttFetch, reporter });
   let entitled: NodeJS.Timeout | undefined;
   /** The hub knows by now what this device may fetch. */
   const goOnFetching = (): void => {
     clearTimeout(entitled);
     entitled = undefined;
-    fetcher.onConnected();
+    mqttFetch.onConnected();
   };
 
-  const badMessages: Record<string, number> = {};
-  link = makeLink({
-    url: identity.mqttUrl,
-    open: openMqtt,
+  const onIntake: IntakeDeps['onOutcome'] = (outcome, arrived) => {
+    if (outcome === 'taken' || outcome === 'repeat') fetcher.setOffers(arrived.offers);
+    if (outcome === 'repeat') return reporter.changed();
+    if (outcome !== 'taken') {
+      log.error({ code: outcome.code, detail: outcome.detail }, 'a desired document was refused');
+      reporter.setRefusal({ code: outcome.code, detail: outcome.detail.slice(0, 1000) });
+      return reporter.send();
+    }
+    holdings.deferred.clear();
+    const held = desired.held();
+    const isExpired = held !== undefined && Date.parse(held.document.expiresAt) <= clock.now();
+    // It is held all the same: a clock that is wrong is set one day.
+    reporter.setRefusal(isExpired ? { code: 'desired_expired', detail: held.document.expiresAt } : undefined);
+    log.info({ generation: held?.generation }, 'a new desired document is held');
+    if (held) windows.setPolicy(held.document.policy);
+    // A shorter window is due before the timer that the longer one set.
+    windowTimer.tick();
+    reporter.changed();
+    loop?.wake();
+  };
+
+  const intake: Intake = makeIntake({
     device: identity.device,
-    secret: identity.secret,
+    trust,
+    store: desired,
+    clock,
+    random: Math.random,
+    installed: () => listInstalled(holdings),
+    onNoRoom: ({ slots: wished }) => deferWishes(holdings, wished, clock.now()),
+    onOutcome: onIntake,
+    onFault: (error) =>
+      log.error({ error: String(error) }, 'a desired document could not be dealt with; it comes again'),
+  });
+
+  const badMessages = makeQuietCount((code, detail) =>
+    log.warn({ code, detail }, 'a message cannot be used; more of the same are only counted'),
+  );
+  link = makeLink({
+    identity,
+    open: openMqtt,
+    reconnectMaxMs: config.reconnectMaxMs,
     bootId,
     newId,
     clock,
@@ -195,64 +256,42 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
         return {
           outboxId, bootId, sessionId, oldestSeq, nextSeq,
           agentVersion: AGENT_VERSION,
-          capabilities: readCapabilities(ort?.name ?? '', ort?.version ?? ''),
+          capabilities: {
+            ...readCapabilities(runtime.opened()?.name ?? '', runtime.opened()?.version ?? ''),
+            sealingKey: sealingKey.value.publicKey,
+          },
           generation: generation(),
           slots: slotReports(),
+          features: FEATURES,
+          ...(doors?.cache && { cacheUrl: doors.cache.url }),
         }; // biome-ignore format: one record
       },
       onConnected: () => {
         log.info({ url: identity.mqttUrl }, 'connected to the hub');
         uplink.start();
+        intake.connected();
         entitled = setTimeout(goOnFetching, ENTITLED_MS);
         reporter.send();
         loop?.wake();
       },
+      onRefused: () => renewal?.suspect(),
       onDisconnected: () => {
         log.warn('the connection to the hub ended; readings and statistics are kept');
         clearTimeout(entitled);
         entitled = undefined;
         uplink.stop();
+        metadataLink.onDisconnected();
       },
       onDesired: (arrived) => {
-        const taken = takeDesired(arrived, {
-          device: identity.device,
-          trust,
-          store: desired,
-          clock,
-          onNoRoom: ({ slots: wished }) => {
-            for (const [slot, { deploymentId, manifest }] of Object.entries(wished)) {
-              if (manifest !== null) holdings.deferred.set(slot, { deploymentId, manifest, at: clock.now() });
-            }
-          },
-        });
+        intake.offer(arrived);
         if (entitled !== undefined) goOnFetching();
-        if (taken === 'repeat') return reporter.changed();
-        if (taken !== 'taken') {
-          log.error({ code: taken.code, detail: taken.detail }, 'a desired document was refused');
-          reporter.setRefusal({ code: taken.code, detail: taken.detail.slice(0, 1000) });
-          return reporter.send();
-        }
-        holdings.deferred.clear();
-        const held = desired.held();
-        const isExpired = held !== undefined && Date.parse(held.document.expiresAt) <= clock.now();
-        // It is held all the same: a clock that is wrong is set one day.
-        reporter.setRefusal(isExpired ? { code: 'desired_expired', detail: held.document.expiresAt } : undefined);
-        log.info({ generation: held?.generation }, 'a new desired document is held');
-        if (held) windows.setPolicy(held.document.policy);
-        // A shorter window is due before the timer that the longer one set.
-        tickWindows();
-        reporter.changed();
-        loop?.wake();
       },
       onAck: uplink.onAck,
       onCmd,
       onBeat: uplink.onBeat,
-      onChunk: fetcher.onChunk,
-      onBadMessage: ({ code, detail }) => {
-        badMessages[code] = (badMessages[code] ?? 0) + 1;
-        if (badMessages[code] === 1)
-          log.warn({ code, detail }, 'a message cannot be used; more of the same are only counted');
-      },
+      onMetadata: metadataLink.onMetadata,
+      onChunk: mqttFetch.onChunk,
+      onBadMessage: ({ code, detail }) => badMessages.add(code, detail),
       onFault: (error) =>
         log.error({ error: String(error) }, 'a message could not be dealt with; the hub sends it again'),
       onTrouble: (message) => log.warn({ url: identity.mqttUrl }, `connection: ${message}`),
@@ -266,48 +305,40 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
       connected: isConnected(),
       generation: generation(),
       desiredRefusal: reporter.refusal() ?? null,
+      certificateUntil: renewal ? new Date(renewal.notAfter()).toISOString() : null,
     },
-    agent: { version: AGENT_VERSION, bootId, runtime: ort?.name ?? null, pid: process.pid },
-    slots: slotReports().map((slot) => {
-      const model = served.get(slot.slot);
-      const { manifest } = model ?? {};
-      return {
-        ...slot,
-        ...(manifest && {
-          model: manifest.model,
-          version: manifest.version,
-          features: manifest.features,
-          task: manifest.task,
-        }),
-      };
-    }),
+    release: { rootVersion: trust.rootVersion(), person: isPerson },
+    agent: { version: AGENT_VERSION, bootId, runtime: runtime.opened()?.name ?? null, pid: process.pid },
+    slots: viewSlots(slotReports(), served),
     outbox: outbox.counts(),
     health: readHealth(),
     readings: readings.counts(),
     labels: labels.counts(),
-    badMessages,
+    delivery: fetcher.counts(),
+    badMessages: badMessages.counts(),
   });
 
-  const servers: LocalServer[] = [];
   const closeAll = async (): Promise<void> => {
     // Also when the start failed: a timer that runs on would keep the process from ending.
     reporter.stop();
-    for (const server of servers) await server.close();
+    await doors?.close();
     db.close();
     lock.value();
   };
-  for (const at of [config.http, config.socket === undefined ? undefined : { socket: config.socket }]) {
-    if (!at) continue;
-    const server = await startServer(at, { served, labels, readings, status });
-    if (!server.ok) {
-      journal.end();
-      await closeAll();
-      return server;
-    }
-    servers.push(server.value);
+  const opening = await openDoors({
+    at: [config.http, config.socket === undefined ? undefined : { socket: config.socket }],
+    local: { served, labels, readings, status },
+    cacheAt: config.cache,
+    cache: { blobs, tls: renewal?.tls, log: (message, detail) => log.warn(detail, message) },
+  });
+  if (!opening.ok) {
+    journal.end();
+    await closeAll();
+    return opening;
   }
-  const port = servers[0]?.port;
-  const httpUrl = config.http && port !== undefined ? `http://${clientHost(config.http.host)}:${port}` : null;
+  doors = opening.value;
+  const { port } = doors;
+  const httpUrl = config.http && port !== undefined ? urlOf(config.http.host, port) : null;
   const socket = config.socket ?? null;
 
   loop = startLoop({
@@ -319,10 +350,9 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     log: (level, message, detail) => log[level](detail, message),
   });
   link.start();
-
-  tickWindows();
+  renewal?.start();
+  windowTimer.tick();
   const labelTimer = setInterval(labels.flush, LABEL_FLUSH_MS);
-
   const sensing = new AbortController();
   if (config.source) {
     const { startSource } = await import('./sense/source.ts');
@@ -342,11 +372,16 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
 
   async function stop(): Promise<void> {
     sensing.abort();
+    renewal?.stop();
     readings.stop();
-    for (const timer of [windowTimer, entitled]) clearTimeout(timer);
+    reporter.seal();
+    windowTimer.stop();
+    clearTimeout(entitled);
     clearInterval(labelTimer);
+    metadataLink.onDisconnected();
+    await intake.stop();
     await loop?.stop();
-    for (const server of servers.splice(0)) await server.close();
+    await doors?.close();
     for (const [slot] of served.list()) served.remove(slot, 'shutdown');
     labels.flush();
     labels.save();

@@ -30,6 +30,10 @@ export interface Holdings {
 export const blobsOf = ({ blobs }: Manifest): BlobRef[] =>
   [blobs.model, blobs.baseline, blobs.vectors].filter((ref) => ref !== undefined);
 
+/** Blobs of a manifest with their lists of chunk hashes: what is kept on the disk for it. */
+export const kept = (manifest: Manifest): string[] =>
+  blobsOf(manifest).flatMap((ref) => (ref.chunkList === undefined ? [ref.sha256] : [ref.sha256, ref.chunkList]));
+
 const plannable = (document: DesiredDoc): DesiredDocument => ({
   generation: document.generation,
   expiresAt: Date.parse(document.expiresAt),
@@ -79,6 +83,13 @@ export function takeSnapshot(holdings: Holdings, connected: boolean): AgentSnaps
   };
 }
 
+/** The disk does not even take the wishes: they are reported as deferred until there is room. */
+export function deferWishes({ deferred }: Pick<Holdings, 'deferred'>, slots: DesiredDoc['slots'], at: number): void {
+  for (const [slot, { deploymentId, manifest }] of Object.entries(slots)) {
+    if (manifest !== null) deferred.set(slot, { deploymentId, manifest, at });
+  }
+}
+
 /** What the hub is told of each slot: what answers now, not what should. */
 export function reportSlots(holdings: Holdings): SlotReport[] {
   return slotNames(holdings).map((slot) => {
@@ -113,9 +124,27 @@ export function reportSlots(holdings: Holdings): SlotReport[] {
   });
 }
 
+/** The same for a person on the device, with what the model is. */
+export const viewSlots = (reports: readonly SlotReport[], served: ServedSlots): Record<string, unknown>[] =>
+  reports.map((report) => {
+    const manifest = served.get(report.slot)?.manifest;
+    if (!manifest) return { ...report };
+    const { model, version, features, task } = manifest;
+    return { ...report, model, version, features, task };
+  });
+
 function blobsOfDigest(holdings: Holdings, digest: string): BlobRef[] {
   const manifest = holdings.desired.manifest(digest);
   return manifest ? blobsOf(manifest) : [];
+}
+
+/** Manifests that serve or served before in their slot: they went through download, self-test and switch. */
+export const listInstalled = ({ slots }: Holdings): ReadonlySet<string> => listPointers(slots);
+
+/** The same, from the slots alone. */
+export function listPointers(slots: SlotStore): ReadonlySet<string> {
+  const pointers = slots.list().flatMap((slot) => slots.read(slot) ?? []);
+  return new Set(pointers.flatMap(({ active, previous }) => (previous === undefined ? [active] : [active, previous])));
 }
 
 /** Manifests that may not be forgotten: what serves, what served before, what is wished, what is being tried. */

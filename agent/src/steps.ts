@@ -9,7 +9,7 @@ import type { Clock } from './clock.ts';
 import type { Fetcher } from './link/download.ts';
 import type { LoadedModel } from './serve/bundle.ts';
 import type { ServedModel } from './serve/served-model.ts';
-import { blobsOf, type Holdings, MAX_TRIES, manifestsInUse } from './snapshot.ts';
+import { blobsOf, type Holdings, kept, MAX_TRIES, manifestsInUse } from './snapshot.ts';
 
 export interface StepDeps extends Omit<Holdings, 'loadFailed'> {
   readonly loadFailed: Map<string, string>;
@@ -119,7 +119,7 @@ export function makeExecutors(deps: StepDeps): Executors {
       const manifest = desired.manifest(digest);
       // A manifest that cannot be read says nothing about its blobs: then nothing is deleted.
       if (!manifest) return;
-      for (const ref of blobsOf(manifest)) keep.add(ref.sha256);
+      for (const sha256 of kept(manifest)) keep.add(sha256);
     }
     blobs.collect(keep);
   }
@@ -195,6 +195,11 @@ export function makeExecutors(deps: StepDeps): Executors {
         if (!signature.ok) return fail(deployment, signature);
       }
       move(deployment, { kind: 'verified' });
+    },
+
+    async giveUp({ deployment }) {
+      const detail = `The process ended ${deployment.crashes} times while it checked the model.`;
+      fail(deployment, { code: 'verification_crashed', detail });
     },
 
     async activate({ deployment }) {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeSettings, isLoopback, parseCommandLine, resolveConfig, SETTINGS, splitAddress } from './config.ts';
+import { isLoopback, splitAddress } from './address.ts';
+import { describeSettings, parseCommandLine, resolveConfig, SETTINGS } from './config.ts';
 
 function resolve(argv: readonly string[], env: Record<string, string> = {}, file?: unknown) {
   const command = parseCommandLine(argv);
@@ -53,8 +54,9 @@ describe('configuration', () => {
   it('keeps development mode on loopback and wants TLS without it', () => {
     expect(resolve(['--dev', '--mqtt', '0.0.0.0:1883'])).toMatchObject({ code: 'dev_not_loopback' });
     expect(resolve(['--dev', '--http', '192.168.1.5:80'])).toMatchObject({ code: 'dev_not_loopback' });
-    expect(resolve([])).toMatchObject({ code: 'tls_required' });
-    expect(resolve(['--tls-cert', 'c.pem'])).toMatchObject({ code: 'tls_required' });
+    expect(resolve([])).toMatchObject({ ok: true });
+    expect(resolve(['--tls-cert', 'c.pem'])).toMatchObject({ code: 'config_invalid' });
+    expect(resolve(['--ca-key', 'k.pem'])).toMatchObject({ code: 'config_invalid' });
     expect(resolve(['--tls-cert', 'c.pem', '--tls-key', 'k.pem', '--http', '0.0.0.0:443'])).toMatchObject({ ok: true });
   });
 

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
+import { isLoopback, splitAddress } from './address.ts';
+import { PEOPLE_DEFAULTS, PEOPLE_SETTINGS } from './people-settings.ts';
 
 const Address = Type.String({ pattern: '^(\\[[0-9a-fA-F:]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$' });
 const Path = Type.String({ minLength: 1, maxLength: 4096 });
@@ -31,6 +33,18 @@ export const SETTINGS = {
   },
   http: { schema: Address, flag: 'http', env: 'DROVER_HUB_HTTP', means: 'Where people and tools connect, HOST:PORT.' },
   mqtt: { schema: Address, flag: 'mqtt', env: 'DROVER_HUB_MQTT', means: 'Where agents connect, HOST:PORT.' },
+  devices: {
+    schema: Address,
+    flag: 'devices',
+    env: 'DROVER_HUB_DEVICES',
+    means: 'Where agents enrol, renew and fetch over HTTP(S), HOST:PORT.',
+  },
+  devicesUrl: {
+    schema: Type.String({ pattern: '^https?://[^\\s/]{1,255}$' }),
+    flag: 'devices-url',
+    env: 'DROVER_HUB_DEVICES_URL',
+    means: 'The HTTP address handed to agents, where it is not the one listened on.',
+  },
   mqttUrl: {
     schema: Type.String({ pattern: '^mqtts?://[^\\s]{1,255}$' }),
     flag: 'mqtt-url',
@@ -43,17 +57,41 @@ export const SETTINGS = {
     env: 'DROVER_HUB_ALLOW_HOSTS',
     means: 'Names under which people reach the HTTP side, beside the address listened on.',
   },
+  passphraseFile: {
+    schema: Path,
+    flag: 'passphrase-file',
+    env: 'DROVER_KEY_PASSPHRASE_FILE',
+    means: 'File (mode 600) whose first line opens the encrypted keys; else DROVER_KEY_PASSPHRASE, or the terminal.',
+  },
   tlsCertFile: {
     schema: Path,
     flag: 'tls-cert',
     env: 'DROVER_HUB_TLS_CERT_FILE',
-    means: 'Certificate chain (PEM) of both listeners.',
+    means: "Certificate chain (PEM) of the people's listener; without it the hub's own CA issues one.",
   },
   tlsKeyFile: {
     schema: Path,
     flag: 'tls-key',
     env: 'DROVER_HUB_TLS_KEY_FILE',
-    means: 'Private key (PEM, mode 0600) of both listeners.',
+    means: "Private key (PEM, mode 0600) of the people's listener.",
+  },
+  caCertFile: {
+    schema: Path,
+    flag: 'ca-cert',
+    env: 'DROVER_HUB_CA_CERT_FILE',
+    means: 'Your own CA (PEM) for devices and their listeners; without it the hub makes one.',
+  },
+  caKeyFile: {
+    schema: Path,
+    flag: 'ca-key',
+    env: 'DROVER_HUB_CA_KEY_FILE',
+    means: 'Its P-256 private key (PEM, mode 0600).',
+  },
+  deviceCertDays: {
+    schema: Type.Number({ exclusiveMinimum: 0, maximum: 3650 }),
+    flag: 'device-cert-days',
+    env: 'DROVER_HUB_DEVICE_CERT_DAYS',
+    means: 'How long the certificate of a device is valid; it is renewed at two thirds.',
   },
   windowSeconds: {
     schema: Type.Integer({ minimum: 1, maximum: 86_400 }),
@@ -61,11 +99,24 @@ export const SETTINGS = {
     env: 'DROVER_HUB_WINDOW_SECONDS',
     means: 'Length of a statistics window on the devices.',
   },
+  exportDays: {
+    schema: Type.Integer({ minimum: 1, maximum: 3650 }),
+    flag: 'export-days',
+    env: 'DROVER_HUB_EXPORT_DAYS',
+    means: 'How many days an export for devices without a network may be good at most.',
+  },
   probationSeconds: {
     schema: Type.Integer({ minimum: 0, maximum: 86_400 }),
     flag: 'probation-seconds',
     env: 'DROVER_HUB_PROBATION_SECONDS',
     means: 'How long a new model must serve before it is committed.',
+  },
+  recipeWaitSeconds: {
+    schema: Type.Integer({ minimum: 0, maximum: 600 }),
+    flag: 'recipe-wait-seconds',
+    env: 'DROVER_HUB_RECIPE_WAIT_SECONDS',
+    means:
+      'How long a device may be let wait for the recipe of a model, beside what its size allows; then it fetches all.',
   },
   maxBlobMb: {
     schema: Type.Integer({ minimum: 1, maximum: 1_048_576 }),
@@ -91,6 +142,27 @@ export const SETTINGS = {
     env: 'DROVER_HUB_TRAINING_SECONDS',
     means: 'Time a training process gets when its request does not say.',
   },
+  httpDelivery: {
+    schema: Type.Enum(['on', 'off']),
+    flag: 'http-delivery',
+    env: 'DROVER_HUB_HTTP_DELIVERY',
+    means: 'Whether devices may fetch artifacts by range requests from the listener for devices, beside MQTT.',
+  },
+  mirrors: {
+    schema: Type.Array(Type.String({ pattern: '^https?://[^\\s{}]{1,1500}\\{sha256\\}[^\\s{}]{0,400}$' }), {
+      maxItems: 4,
+    }),
+    flag: 'mirror',
+    env: 'DROVER_HUB_MIRRORS',
+    means: 'Addresses where devices find artifacts, with {sha256} in the place of the digest.',
+  },
+  siteTransfers: {
+    schema: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    flag: 'site-transfers',
+    env: 'DROVER_HUB_SITE_TRANSFERS',
+    means: 'Devices of one site (label "site") that fetch at the same time.',
+  },
+  ...PEOPLE_SETTINGS,
   logLevel: {
     schema: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     flag: 'log-level',
@@ -101,7 +173,17 @@ export const SETTINGS = {
 
 export type SettingKey = keyof typeof SETTINGS;
 type Values = { readonly [K in SettingKey]: Static<(typeof SETTINGS)[K]['schema']> };
-type Optional = 'mqttUrl' | 'tlsCertFile' | 'tlsKeyFile';
+type Optional =
+  | 'mqttUrl'
+  | 'devicesUrl'
+  | 'passphraseFile'
+  | 'tlsCertFile'
+  | 'tlsKeyFile'
+  | 'caCertFile'
+  | 'caKeyFile'
+  | 'oidcIssuer'
+  | 'oidcClientId'
+  | 'oidcClientSecretFile';
 export type HubConfig = Omit<Values, Optional> & { readonly [K in Optional]?: Values[K] };
 
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
@@ -116,13 +198,21 @@ const DEFAULTS: HubConfig = {
   dev: false,
   http: '127.0.0.1:8080',
   mqtt: '127.0.0.1:1883',
+  devices: '127.0.0.1:8443',
+  deviceCertDays: 30,
   allowHosts: [],
   windowSeconds: 900,
+  exportDays: 90,
   probationSeconds: 10,
+  recipeWaitSeconds: 2,
   maxBlobMb: 512,
   blobQuotaGb: 64,
   trainingMemoryMb: 2048,
   trainingSeconds: 3600,
+  httpDelivery: 'off',
+  mirrors: [],
+  siteTransfers: 4,
+  ...PEOPLE_DEFAULTS,
   logLevel: 'info',
 };
 
@@ -199,6 +289,8 @@ function readFileKeys(file: unknown): Result<Record<string, unknown>> {
 /** Text from a flag or a variable as what the setting holds; the file has its types already. */
 function spellOut(schema: TSchema, value: unknown): unknown {
   if (isList(schema) && typeof value === 'string') return value.split(',').map((item) => item.trim());
+  if (Type.IsNumber(schema) && typeof value === 'string')
+    return /^[0-9]{1,6}(\.[0-9]{1,9})?$/.test(value) ? Number(value) : value;
   if (Type.IsInteger(schema) && typeof value === 'string') return /^[0-9]{1,15}$/.test(value) ? Number(value) : value;
   if (isFlagOnly(schema) && (value === 'true' || value === 'false' || value === '1' || value === '0')) {
     return value === 'true' || value === '1';
@@ -246,36 +338,29 @@ export function resolveConfig(sources: {
   return problem ?? accept({ config, origins: origins as Resolved['origins'] });
 }
 
-const LOOPBACK = /^(127(\.[0-9]{1,3}){3}|localhost|\[::1\])$/;
-
-export interface HostPort {
-  /** As one types it: an IPv6 address keeps its brackets. */
-  readonly host: string;
-  readonly port: number;
-}
-
-export function splitAddress(address: string): HostPort {
-  const at = address.lastIndexOf(':');
-  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
-}
-
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
-
 /** What no single setting shows. */
 function checkTogether(config: HubConfig): ReturnType<typeof refuse> | undefined {
-  for (const key of ['http', 'mqtt'] as const) {
+  for (const key of ['http', 'mqtt', 'devices'] as const) {
     const { host, port } = splitAddress(config[key]);
     if (port > 65_535) return refuse('config_invalid', `--${key} has the port ${port}; the largest is 65535.`);
     if (config.dev && !isLoopback(host)) {
       return refuse(
         'dev_not_loopback',
-        `--dev speaks plain text, so --${key} must be on loopback and not ${host}; for other machines give --tls-cert and --tls-key instead of --dev.`,
+        `--dev speaks plain text, so --${key} must be on loopback and not ${host}; for other machines leave --dev out.`,
       );
     }
   }
-  if (config.dev) return undefined;
-  if (config.tlsCertFile === undefined || config.tlsKeyFile === undefined) {
-    return refuse('tls_required', 'Without --dev both listeners use TLS: give --tls-cert FILE and --tls-key FILE.');
+  for (const [cert, key] of [
+    ['tlsCertFile', 'tlsKeyFile'],
+    ['caCertFile', 'caKeyFile'],
+  ] as const) {
+    if ((config[cert] === undefined) !== (config[key] === undefined))
+      return refuse('config_invalid', `--${SETTINGS[cert].flag} and --${SETTINGS[key].flag} go together.`);
+  }
+  if ((config.oidcIssuer === undefined) !== (config.oidcClientId === undefined))
+    return refuse('config_invalid', '--oidc-issuer and --oidc-client-id belong together.');
+  if (config.oidcIssuer?.startsWith('http:') && !(config.dev && isLoopback(new URL(config.oidcIssuer).hostname))) {
+    return refuse('config_invalid', '--oidc-issuer must be https; plain http is for --dev and loopback only.');
   }
   return undefined;
 }

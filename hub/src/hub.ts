@@ -1,50 +1,90 @@
 // Composes a hub from its parts and starts it: the one place where they are handed to each other. Decides nothing else.
 import { randomBytes } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Server as TlsServer } from 'node:tls';
 import { makeId } from '@drover/core/ids';
 import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { openPassphrase } from '@drover/trust/passphrase';
 import type { Logger } from 'pino';
+import { isLoopback, splitAddress } from './address.ts';
+import { startCheckpoints } from './audit/checkpoints.ts';
+import { recordStart, recordStop } from './audit/lifecycle.ts';
 import { openFolderStore } from './blobs/folder-store.ts';
-import { type HubConfig, isLoopback, splitAddress } from './config.ts';
-import { type DataFolder, openDataFolder, openToken, removeHubFile, writeHubFile } from './data-folder.ts';
+import { openCarrying } from './carry/open-carrying.ts';
+import { makeClosers } from './closers.ts';
+import type { HubConfig } from './config.ts';
+import { type DataFolder, isUsed, openDataFolder, removeHubFile, writeHubFile } from './data-folder.ts';
 import { lockData } from './db/data-lock.ts';
-import { countDevices } from './db/devices.ts';
 import { dropOpenKeys } from './db/idempotency.ts';
 import { ensureIdentity } from './db/meta.ts';
-import { countModels } from './db/models.ts';
 import { openStore } from './db/sqlite-store.ts';
-import type { Store } from './db/store.ts';
 import { countUplink, countWindows } from './db/uplink.ts';
-import { type AuthRules, hashToken, listHosts } from './http/auth.ts';
+import { addAuditRoutes } from './http/audit.ts';
+import { type AuthRules, listHosts } from './http/auth.ts';
 import { addBlobRoutes } from './http/blobs.ts';
+import { addCarryRoutes } from './http/carry.ts';
+import { addConfidentialRoutes } from './http/confidential.ts';
 import { addDeviceRoutes } from './http/devices.ts';
+import { addDeviceBlobRoutes } from './http/devices-door/blobs.ts';
+import { addCaRoutes } from './http/devices-door/ca.ts';
+import { addEnrolRoutes } from './http/devices-door/enrol.ts';
+import { buildDevicesServer, type DevicesApi } from './http/devices-door/server.ts';
+import { addEnrolmentRoutes } from './http/enrolment.ts';
 import { envelopeToJson } from './http/envelopes.ts';
-import { addHealthRoutes, type ReadyCheck } from './http/health.ts';
+import type { RouteNeed } from './http/gate.ts';
+import { addHealthRoutes } from './http/health.ts';
 import { addLabelRoutes } from './http/labels.ts';
+import { addModelSignatureRoutes } from './http/model-signatures.ts';
 import { addModelRoutes } from './http/models.ts';
 import { addMonitoringRoutes } from './http/monitoring.ts';
+import { addOidcRoutes } from './http/oidc.ts';
+import { addPeopleRoutes } from './http/people.ts';
+import { addReleaseRoutes } from './http/release.ts';
 import { addRolloutRoutes } from './http/rollouts.ts';
 import { addRunRoutes } from './http/runs.ts';
 import { buildServer } from './http/server.ts';
-import { openKeys } from './keys.ts';
+import { addSignInRoutes } from './http/sign-in.ts';
+import { admitCertificate, admitSecret } from './identity/admission.ts';
+import { keepServerCertificate } from './identity/hub-authority.ts';
+import { makeNonces } from './identity/renew.ts';
+import { bareHost, boundPort, explainListen, listServerNames, nameHost, openTls } from './listen.ts';
 import { openMetrics } from './metrics.ts';
+import { openMonitoring } from './monitoring/open-monitoring.ts';
+import { countPresence } from './monitoring/presence.ts';
 import { readStatus } from './monitoring/status.ts';
-import { openSummaries } from './monitoring/summary.ts';
 import { type MqttSide, startMqtt } from './mqtt/start-mqtt.ts';
+import { openKeys } from './open-keys.ts';
+import { openPeople } from './open-people.ts';
+import { openMakeProcess } from './patches/make-process.ts';
+import { startPatches } from './patches/patches.ts';
+import { identify } from './people/identify.ts';
+import { openCliRequests } from './people/oidc-cli.ts';
+import { openSetup } from './people/setup.ts';
+import { listReadyChecks } from './ready-checks.ts';
+import { listRegistered } from './registry/entry.ts';
+import { signOlderVersions } from './registry/model-signature.ts';
 import { openTrial } from './registry/trial.ts';
+import type { AskFor } from './release/keyring.ts';
+import { newestRoot } from './release/open.ts';
+import { startRenewer } from './release/renew.ts';
 import { type Reconciler, startReconciler } from './rollouts/tick.ts';
+import { openSealing } from './sealing/sealing.ts';
 import { openRunner } from './training/runner.ts';
 
 export interface RunningHub {
   readonly httpUrl: string;
   readonly mqttUrl: string;
+  /** Where agents enrol, renew and fetch. */
+  readonly devicesUrl: string;
   readonly hubId: string;
   readonly data: DataFolder;
   /** Key files that were made at this start. */
   readonly created: readonly string[];
+  /** Every HTTP route with what it needs. */
+  readonly routes: readonly RouteNeed[];
+  /** The code that makes an admin, where one was made at this start; shown once. */
+  readonly setup: { readonly code: string; readonly expiresAt: number } | undefined;
   /** Takes nothing more, finishes what is under way, closes the database. */
   stop(): Promise<void>;
 }
@@ -56,89 +96,30 @@ export const readVersion = (): string => {
   return version;
 };
 
-const MIN_FREE_BYTES = 64 * 1024 * 1024;
 const QUEUED_RUNS = 100;
 const JOB_GRACE_MS = 10_000;
 
-interface Tls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-function openTls(config: HubConfig): Result<Tls | undefined> {
-  const { tlsCertFile, tlsKeyFile } = config;
-  if (tlsCertFile === undefined || tlsKeyFile === undefined) return accept(undefined);
-  try {
-    const { mode } = statSync(tlsKeyFile);
-    if ((mode & 0o077) !== 0)
-      return refuse('key_invalid', `"${tlsKeyFile}" has mode ${(mode & 0o777).toString(8)}; make it 600.`);
-    return accept({ cert: readFileSync(tlsCertFile), key: readFileSync(tlsKeyFile) });
-  } catch (error) {
-    return refuse(
-      'config_invalid',
-      `The TLS files cannot be read: ${error instanceof Error ? error.message : 'unknown'}.`,
-    );
-  }
-}
-
-/** What a listener that cannot be opened means for a person. */
-function explainListen(error: unknown, flag: 'http' | 'mqtt', address: string): Refusal {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE')
-    return refuse('port_taken', `${address} is taken; choose another with --${flag} HOST:PORT.`);
-  if (code === 'EACCES')
-    return refuse('config_invalid', `This user may not listen on ${address}; choose a port above 1023 with --${flag}.`);
-  return refuse('config_invalid', `--${flag} ${address}: ${message}.`);
-}
-
-/** The host that others can name: a wildcard is no address. */
-const nameHost = (host: string, config: HubConfig): string =>
-  host === '0.0.0.0' || host === '[::]' ? (config.allowHosts[0]?.replace(/:[0-9]+$/, '') ?? hostname()) : host;
-
-/** An IPv6 address as the system wants it: without brackets. */
-const bareHost = (host: string): string => host.replace(/^\[|\]$/g, '');
-
-async function countPresence(store: Store): Promise<{ total: number; online: number }> {
-  const rows = await countDevices(store);
-  const online = rows.find(({ presence }) => presence === 'online')?.count ?? 0;
-  return { total: rows.reduce((sum, { count }) => sum + count, 0), online };
-}
-
-const listChecks = (store: Store, data: DataFolder, mqtt: MqttSide): ReadyCheck[] => [
-  { name: 'database', check: async () => void (await countModels(store)) },
-  { name: 'broker', check: async () => (mqtt.isHealthy() ? undefined : 'messages cannot be stored') },
-  {
-    name: 'disk',
-    check: async () => {
-      const { bavail, bsize } = await statfs(data.root);
-      const free = bavail * bsize;
-      return free < MIN_FREE_BYTES ? `only ${Math.floor(free / 1024 / 1024)} MiB are free` : undefined;
-    },
-  },
-];
-
-export async function startHub(config: HubConfig, log: Logger): Promise<Result<RunningHub>> {
+export async function startHub(
+  config: HubConfig,
+  log: Logger,
+  /** Opens encrypted keys; without one they stay closed. */
+  passphrase: AskFor = openPassphrase({ file: config.passphraseFile, env: {} }),
+): Promise<Result<RunningHub>> {
   const now = Date.now;
   const startedAt = now();
   const version = readVersion();
-  const tls = openTls(config);
-  if (!tls.ok) return tls;
+  const given = openTls(config);
+  if (!given.ok) return given;
+  // Refused later all the same; here it leaves nothing behind.
+  if (!config.dev && !isUsed(config.data))
+    return refuse('keys_not_installed', `None in ${path.join(config.data, 'keys')}.`);
   const data = openDataFolder(config.data);
   const lock = lockData(data.lock);
   if (!lock.ok) return lock;
-  /** Undone in reverse when a later step fails, and at the end. */
-  const closers: (() => Promise<void> | void)[] = [() => lock.value.release()];
-  const closeAll = async (): Promise<void> => {
-    for (const close of closers.splice(0).toReversed()) {
-      try {
-        await close();
-      } catch (error) {
-        log.error({ err: error }, 'closing failed');
-      }
-    }
-  };
+  const closers = makeClosers(log);
+  closers.push(() => lock.value.release());
   const fail = async (refusal: Refusal): Promise<Refusal> => {
-    await closeAll();
+    await closers.closeAll();
     return refusal;
   };
 
@@ -146,19 +127,48 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   if (!opened.ok) return fail(opened);
   const store = opened.value;
   closers.push(() => store.close());
-  const keys = await openKeys(data.keys);
-  if (!keys.ok) return fail(keys);
-  const { release, director, trusted, root, created } = keys.value;
   const newId = (): string => makeId(now(), randomBytes(10));
   const identity = await ensureIdentity(store, { hubId: newId(), createdAt: now() });
   const { hubId } = identity;
+  const keysDeps = {
+    folder: data.keys,
+    isDev: config.dev,
+    passphrase,
+    store,
+    now,
+    listRegistered: () => listRegistered(store),
+  };
+  const keys = await openKeys(keysDeps, config, hubId);
+  if (!keys.ok) return fail(keys);
+  const { release, audit, oms, authority, created } = keys.value;
+  const { repository, director } = release;
+  const releaseDeps = { repository, keyring: release.keyring, now };
+  const certificate = await keepServerCertificate({
+    authority,
+    names: listServerNames(config),
+    now,
+    failed: (error) => log.error({ err: error }, 'the server certificate could not be renewed'),
+  });
+  closers.push(() => certificate.close());
+  const devicesTls = () => ({ ...certificate.current(), ca: authority.pem });
   await store.commit([dropOpenKeys()]);
+  await recordStart(store, hubId, now(), { version, keys: keys.value.ids, config });
+  const checkpoints = await startCheckpoints({ store, signer: audit, hubId, file: data.checkpointFile, now, log });
+  closers.push(async () => {
+    await recordStop(store, hubId, now());
+    await checkpoints.close();
+  });
+  await signOlderVersions({ store, now }, oms);
   const blobs = await openFolderStore(data.blobs, config.blobQuotaGb * 1024 ** 3);
-  const token = openToken(data.tokenFile);
-  const registry = { store, blobs, trusted, trial: openTrial(), now };
+  const openedPeople = openPeople({ store, config, tokenFile: data.tokenFile, now, newId, log });
+  if (!openedPeople.ok) return fail(openedPeople);
+  const people = openedPeople.value;
+  const { oidc, localToken } = people;
+  const registry = { store, blobs, trusted: release, release: releaseDeps, trial: openTrial(), now };
   const runner = openRunner({
     ...registry,
-    release,
+    manifests: release.manifests,
+    oms,
     jobs: data.jobs,
     makeId: newId,
     log,
@@ -172,10 +182,22 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   });
   closers.push(() => runner.stop());
 
+  const patches = await startPatches({
+    store,
+    blobs,
+    make: openMakeProcess(),
+    folder: data.patches,
+    graceMs: config.recipeWaitSeconds * 1000,
+    now,
+    log,
+  });
+  closers.push(() => patches.close());
   const mqttAddress = splitAddress(config.mqtt);
   // The broker reports to the rollouts and they send through the broker: one of the two comes first.
   let rollouts: Reconciler | undefined;
   let mqtt: MqttSide;
+  // Known once the listener is open.
+  let devicesUrl = '';
   try {
     mqtt = await startMqtt({
       store,
@@ -185,15 +207,24 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
       now,
       newId,
       onReported: (device) => rollouts?.poke(device),
+      listDeltas: patches.listWays,
+      sealing: openSealing({ store, blobs, hubKey: keys.value.sealing, now }),
+      readMetadata: repository.readMetadata,
+      pathsOf: repository.pathsOf,
       host: bareHost(mqttAddress.host),
       port: mqttAddress.port,
-      ...(tls.value && { tls: tls.value }),
+      perSite: config.siteTransfers,
+      mirrors: () => [
+        ...config.mirrors,
+        ...(config.httpDelivery === 'on' && devicesUrl !== '' ? [`${devicesUrl}/d/v1/blobs/{sha256}`] : []),
+      ],
+      ...(config.dev ? {} : { tls: devicesTls() }),
     });
   } catch (error) {
     return fail(explainListen(error, 'mqtt', config.mqtt));
   }
   closers.push(() => mqtt.close());
-  const reconciler = startReconciler({
+  const issuing = {
     store,
     director,
     policy: {
@@ -202,13 +233,19 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
       probationMs: config.probationSeconds * 1000,
     },
     now,
-    log,
-    onDesired: (device) =>
-      void mqtt.sendDesired(device).catch((error: unknown) => log.error({ err: error, device }, 'not sent')),
-  });
+    onDesired: (device: string) => {
+      // Made also for devices that are asleep: it is there when they wake.
+      patches.poke();
+      void mqtt.sendDesired(device).catch((error: unknown) => log.error({ err: error, device }, 'not sent'));
+    },
+  };
+  const reconciler = startReconciler({ ...issuing, log });
   rollouts = reconciler;
   closers.push(() => reconciler.close());
-  const mqttScheme = tls.value === undefined ? 'mqtt' : 'mqtts';
+  const renewer = startRenewer({ ...releaseDeps, store, log });
+  closers.push(() => renewer.close());
+  const carrying = openCarrying({ issuing, reconciler, mqtt, blobs, repository, hubId, newId, data, config });
+  const mqttScheme = config.dev ? 'mqtt' : 'mqtts';
   const mqttUrl = config.mqttUrl ?? `${mqttScheme}://${nameHost(mqttAddress.host, config)}:${mqtt.port}`;
 
   const metrics = openMetrics(
@@ -221,11 +258,6 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
     },
     version,
   );
-  const scheme = tls.value === undefined ? 'http' : 'https';
-  const httpAddress = splitAddress(config.http);
-  // No host is allowed until the port is known.
-  let rules: AuthRules = { hosts: new Set(), tokenHash: hashToken(token), scheme };
-  const shared = { store, now };
   const endSession = (device: string): void => {
     void mqtt
       .disconnect(device)
@@ -233,24 +265,86 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
     // A device that was removed takes its deployments along.
     reconciler.poke(device);
   };
-  const api = await buildServer({
+  const enrolment = {
+    store,
+    authority,
+    now,
+    newId,
+    certDays: config.deviceCertDays,
+    endSession,
+    warn: (facts: Readonly<Record<string, unknown>>, message: string) => log.warn(facts, message),
+  };
+  const scheme = config.dev ? 'http' : 'https';
+  // Known once its listener is open, which is before anybody can ask.
+  const devicesAddress = splitAddress(config.devices);
+  const devices = await buildDevicesServer({
+    log,
+    tls: config.dev ? undefined : devicesTls(),
+    now,
+    admitCertificate: (peer) => admitCertificate(store, peer, now()),
+    admitSecret: (device, secret) => admitSecret(store, device, secret),
+    observe: metrics.observeRequest,
+    routes: [
+      (to) => addCaRoutes(to, { caPem: authority.pem, fingerprint: authority.fingerprint }),
+      (to) =>
+        addEnrolRoutes(to, {
+          ...enrolment,
+          hubId,
+          root: async () => envelopeToJson(await release.signOldRoot()),
+          readRoot: async () => newestRoot(repository),
+          urls: () => ({ mqttUrl, devicesUrl }),
+          nonces: makeNonces(now),
+        }),
+      ...(config.httpDelivery === 'on'
+        ? [(to: DevicesApi) => addDeviceBlobRoutes(to, { blobs, ...mqtt.delivery })]
+        : []),
+    ],
+  });
+  closers.push(() => devices.api.close());
+  try {
+    await devices.api.listen({ host: bareHost(devicesAddress.host), port: devicesAddress.port });
+  } catch (error) {
+    return fail(explainListen(error, 'devices', config.devices));
+  }
+  const devicesPort = boundPort(devices.api.server.address(), devicesAddress.port);
+  devicesUrl = config.devicesUrl ?? `${scheme}://${nameHost(devicesAddress.host, config)}:${devicesPort}`;
+  const httpAddress = splitAddress(config.http);
+  // No host is allowed until the port is known.
+  let rules: AuthRules = { hosts: new Set(), scheme };
+  const shared = { store, now };
+  const roots = async () => ({
+    root: envelopeToJson(await release.signOldRoot()),
+    tufRoot: Buffer.from(newestRoot(repository)).toString('base64'),
+  });
+  const { api, routes } = await buildServer({
     log,
     rules: () => rules,
-    tls: tls.value,
+    identify: (credentials) => identify(people, credentials),
+    tls: config.dev ? undefined : (given.value ?? certificate.current()),
     version,
     now,
     observe: metrics.observeRequest,
     routes: [
-      (to) => addHealthRoutes(to, { checks: listChecks(store, data, mqtt), metrics }),
+      (to) => addHealthRoutes(to, { checks: listReadyChecks(store, data.root, mqtt, renewer), metrics }),
+      (to, parts) =>
+        addSignInRoutes(to, { ...people, hasOidc: oidc !== undefined, hasLocalToken: localToken !== undefined }, parts),
+      (to) => addPeopleRoutes(to, people),
+      (to, parts) => addOidcRoutes(to, { ...people, oidc, cliRequests: openCliRequests(now), scheme }, parts),
       (to) => addBlobRoutes(to, { ...shared, blobs, maxBytes: config.maxBlobMb * 1024 * 1024 }),
       (to) => addModelRoutes(to, registry),
+      (to) => addConfidentialRoutes(to, shared),
+      (to) => addModelSignatureRoutes(to, shared),
       (to) => addRunRoutes(to, { ...shared, runner }),
-      (to) => addDeviceRoutes(to, { ...shared, hubId, root: envelopeToJson(root), mqttUrl, endSession }),
-      (to) => addRolloutRoutes(to, { ...shared, reconciler }),
+      (to) => addDeviceRoutes(to, { ...shared, isDev: config.dev, hubId, roots, mqttUrl, devicesUrl, endSession }),
+      (to) => addEnrolmentRoutes(to, { ...enrolment, devicesUrl, isDev: config.dev }),
+      (to) => addCarryRoutes(to, carrying),
+      (to) => addRolloutRoutes(to, { ...shared, reconciler, pathsOf: repository.pathsOf }),
+      (to) => addAuditRoutes(to, { store, hubId, checkpoints }),
+      (to) => addReleaseRoutes(to, { ...shared, release: releaseDeps, onRotated: () => void reconciler.pokeAll() }),
       (to) => addLabelRoutes(to, { ...shared, sendCmd: mqtt.sendCmd }),
       (to) =>
         addMonitoringRoutes(to, {
-          summarise: openSummaries({ store, blobs }),
+          ...openMonitoring({ store, blobs }),
           status: () =>
             readStatus(store, {
               hubId,
@@ -268,15 +362,32 @@ export async function startHub(config: HubConfig, log: Logger): Promise<Result<R
   } catch (error) {
     return fail(explainListen(error, 'http', config.http));
   }
-  const address = api.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : httpAddress.port;
+  const port = boundPort(api.server.address(), httpAddress.port);
   const host = nameHost(httpAddress.host, config);
   const bound = { host, port, isLoopback: isLoopback(httpAddress.host) };
   rules = { ...rules, hosts: listHosts(bound, config.allowHosts, scheme) };
   const httpUrl = `${scheme}://${host}:${port}`;
+  certificate.onRenewed((renewed) => {
+    devices.renewTls(devicesTls());
+    mqtt.renewTls(devicesTls());
+    if (given.value === undefined && !config.dev) (api.server as unknown as TlsServer).setSecureContext(renewed);
+  });
   await runner.recover();
-  writeHubFile(data.hubFile, { pid: process.pid, httpUrl, mqttUrl, hubId });
+  // Last: a start that failed before this one printed a code must not have ended the code of the one before.
+  const setup = localToken === undefined || config.setupCode ? await openSetup(people, config.setupCode) : undefined;
+  const caFile = config.dev ? undefined : keys.value.caFile;
+  writeHubFile(data.hubFile, { pid: process.pid, httpUrl, mqttUrl, devicesUrl, hubId, ...(caFile && { caFile }) });
   closers.push(() => removeHubFile(data.hubFile));
-  log.info({ httpUrl, mqttUrl, hubId, data: data.root, mode: config.dev ? 'dev' : 'tls' }, 'ready');
-  return accept({ httpUrl, mqttUrl, hubId, data, created, stop: closeAll });
+  log.info({ httpUrl, mqttUrl, devicesUrl, hubId, data: data.root, mode: config.dev ? 'dev' : 'tls' }, 'ready');
+  return accept({
+    httpUrl,
+    mqttUrl,
+    devicesUrl,
+    hubId,
+    data,
+    created,
+    routes,
+    setup: setup && { code: setup.code, expiresAt: setup.expiresAt },
+    stop: closers.closeAll,
+  });
 }

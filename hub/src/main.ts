@@ -1,6 +1,8 @@
 // The hub process: command line and configuration in, banner, signals and exit code out. Composes nothing (hub.ts does).
 import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { accept, explain, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { askAtTerminal, openPassphrase, PASSPHRASE_VARIABLE } from '@drover/trust/passphrase';
 import { parse as parseYaml } from 'yaml';
 import { type CommandLine, describeSettings, parseCommandLine, type Resolved, resolveConfig } from './config.ts';
 import { type RunningHub, readVersion, startHub } from './hub.ts';
@@ -13,12 +15,12 @@ const STOP_MS = 20_000;
 const exitOf = ({ code }: Refusal): number =>
   code === 'port_taken'
     ? EXIT.portTaken
-    : ['config_invalid', 'dev_not_loopback', 'tls_required'].includes(code)
+    : ['config_invalid', 'dev_not_loopback'].includes(code)
       ? EXIT.usage
       : EXIT.failed;
 
-function fail(refusal: Refusal): never {
-  process.stderr.write(`${refusal.code}: ${explain(refusal)}\n`);
+function fail(refusal: Refusal, more = ''): never {
+  process.stderr.write(`${refusal.code}: ${explain(refusal)}\n${more}`);
   process.exit(exitOf(refusal));
 }
 
@@ -42,7 +44,7 @@ function readConfig(command: CommandLine): Result<Resolved> {
 
 const HELP = `drover hub: trains, registers, signs and rolls out models; takes in what the fleet reports.
 
-Usage: hub [--dev] [--data DIR] [--http HOST:PORT] [--mqtt HOST:PORT] [--config FILE] …
+Usage: hub [--dev] [--data DIR] [--http HOST:PORT] [--mqtt HOST:PORT] [--devices HOST:PORT] [--config FILE] …
 
 A flag wins over a variable, a variable over the file, the file over the default. An unknown key is refused.
 
@@ -53,19 +55,50 @@ ${describeSettings()}
 Exit codes: 0 stopped, 1 failure, 2 wrong use, 3 port taken.
 `;
 
+/** The one secret that the hub ever prints: on the terminal of whoever starts it, and never in the log. */
+const describeSetup = ({ setup, httpUrl }: RunningHub): string[] =>
+  setup === undefined
+    ? []
+    : [
+        `  setup    ${setup.code} (once, until ${new Date(setup.expiresAt).toISOString()}; a new one at the next start)`,
+        `           drover setup ${setup.code} --name NAME --hub ${httpUrl}`,
+      ];
+
+/** What a person types who started a hub in an empty folder. */
+function describeFirstSteps({ config, origins }: Resolved): string {
+  const init = ['npx --no drover keys init', ...(origins.data === 'default' ? [] : ['--data', config.data])].join(' ');
+  return [
+    `Next: ${init}        (once: makes the keys and asks for a passphrase; docs/keys.md)`,
+    '      then start the hub again.',
+    '',
+  ].join('\n');
+}
+
 function describeStart(hub: RunningHub, { config }: Resolved): string {
-  const made = hub.created.map((file) => `  made     ${file} (0600)`);
-  const mode = config.dev ? '  mode     development: plain text, loopback only' : '  mode     TLS on both listeners';
+  const made = hub.created.map((file) => path.basename(file));
+  const caFile = config.caCertFile ?? path.join(hub.data.keys, 'ca.crt');
+  const mode = config.dev
+    ? '  mode     development: plain text, loopback only'
+    : '  mode     TLS; devices show certificates of this hub';
   return [
     `Drover hub ${readVersion()} is ready.`,
     `  API      ${hub.httpUrl}/api/v1 (description: /api/v1/openapi.json)`,
     `  MQTT     ${hub.mqttUrl}`,
+    `  devices  ${hub.devicesUrl}`,
     `  data     ${hub.data.root}`,
-    `  token    ${hub.data.tokenFile}`,
+    ...(config.dev ? [`  token    ${hub.data.tokenFile} (makes whoever reads it admin; --dev only)`] : []),
     mode,
-    ...made,
-    ...(made.length > 0 ? ['  These keys sign what every device runs: back them up, and keep them to yourself.'] : []),
-    'Next: npx --no drover status',
+    ...(config.dev || config.tlsCertFile !== undefined
+      ? []
+      : [`  CA       ${caFile} (for --ca-file on other machines)`]),
+    ...(made.length === 0
+      ? []
+      : [
+          `  made     ${made.join(', ')}`,
+          `           in ${hub.data.keys}: they sign what devices run. Back the folder up, and keep it to yourself.`,
+        ]),
+    ...describeSetup(hub),
+    hub.setup === undefined ? 'Next: npx --no drover status' : 'Next: make the first admin with the line above.',
     '',
   ].join('\n');
 }
@@ -86,8 +119,12 @@ if (command.value.showConfig) {
 // Nothing the hub writes is for others to read.
 process.umask(0o077);
 const log = openLog(resolved.value.config.logLevel);
-const started = await startHub(resolved.value.config, log);
-if (!started.ok) fail(started);
+const { passphraseFile } = resolved.value.config;
+const passphrase = openPassphrase({ file: passphraseFile, env: { ...process.env }, ask: askAtTerminal });
+// Nothing that the hub starts inherits it.
+delete process.env[PASSPHRASE_VARIABLE];
+const started = await startHub(resolved.value.config, log, passphrase);
+if (!started.ok) fail(started, started.code === 'keys_not_installed' ? describeFirstSteps(resolved.value) : '');
 const hub = started.value;
 process.stdout.write(describeStart(hub, resolved.value));
 

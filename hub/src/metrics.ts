@@ -9,7 +9,12 @@ export interface MetricSources {
   readonly runs: () => Promise<{ readonly queued: number; readonly running: number }>;
   readonly mqtt: () => {
     readonly connections: number;
-    readonly chunkBytes: number;
+    readonly chunks: {
+      readonly sentBytes: number;
+      readonly broadcastBytes: number;
+      readonly outgoing: number;
+      readonly waiting: number;
+    };
     readonly ingest: { readonly messages: number; readonly bytes: number; readonly commits: number };
     /** By reason code: a closed table. */
     readonly refusals: ReadonlyMap<string, number>;
@@ -74,7 +79,24 @@ export function openMetrics(sources: MetricSources, version: string): HubMetrics
     'Database commits of the ingest: fewer than messages when they are grouped.',
     () => sources.mqtt().ingest.commits,
   );
-  counted('artifact_bytes', 'Bytes of artifacts sent to devices.', () => sources.mqtt().chunkBytes);
+  counted('artifact_bytes', 'Bytes of artifacts sent to one device each.', () => sources.mqtt().chunks.sentBytes);
+  counted(
+    'artifact_broadcast_bytes',
+    'Bytes of artifacts sent once to all that listened.',
+    () => sources.mqtt().chunks.broadcastBytes,
+  );
+  const now = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name: `drover_hub_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  now('artifacts_on_the_way', 'Artifacts that devices fetch over MQTT.', () => sources.mqtt().chunks.outgoing);
+  now('devices_waiting_turn', 'Devices whose site has no turn for them.', () => sources.mqtt().chunks.waiting);
   new Counter({
     name: 'drover_hub_mqtt_refusals_total',
     help: 'What devices were refused, by reason code.',

@@ -73,9 +73,9 @@ async function openParts(data: string, sample: SampleModel) {
   const manifest = describe(sample);
   for (const bytes of [sample.model, sample.baseline, sample.vectors]) {
     if (!bytes) continue;
-    const part = blobs.openPart({ sha256: digestOf(bytes), size: bytes.length });
-    part.write(bytes);
-    must(part.finish());
+    const part = await blobs.openPart({ sha256: digestOf(bytes), size: bytes.length });
+    part.write(0, bytes);
+    must(await part.finish());
   }
   const db = must(openDatabase(data));
   const clock = makeClock();

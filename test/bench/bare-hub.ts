@@ -5,7 +5,7 @@
 //
 // It prints {"port"} when it listens; a device's acknowledgement is the count of its messages so far.
 import net from 'node:net';
-import { ARRIVAL_LIMITS } from '@drover/hub/mqtt/arrivals';
+import { ARRIVAL_LIMITS } from '@drover/hub/uplink/arrivals';
 import { downTopic } from '@drover/wire/topics';
 import { Aedes, type Client } from 'aedes';
 import Database from 'better-sqlite3';

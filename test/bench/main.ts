@@ -11,6 +11,8 @@ import { MODULES } from './modules.ts';
 import { type BenchReport, judge, ratioOf, renderMarkdown, renderText } from './report.ts';
 
 const LIMIT_MS = 240_000;
+/** Benches that need longer. */
+const LIMITS_MS: Readonly<Record<string, number>> = { delivery: 360_000 };
 /** After being asked to end, a bench has this long to end what it started. */
 const GRACE_MS = 5_000;
 
@@ -32,11 +34,12 @@ function runBench(name: string): Promise<BenchReport | string> {
     });
     let report: BenchReport | undefined;
     let complaint = '';
+    const limitMs = LIMITS_MS[name] ?? LIMIT_MS;
     const timer = setTimeout(() => {
-      complaint += `ended after ${LIMIT_MS / 1000} s`;
+      complaint += `ended after ${limitMs / 1000} s`;
       child.kill('SIGTERM');
       setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
-    }, LIMIT_MS);
+    }, limitMs);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       complaint = `${complaint}${text}`.slice(-4000);
     });

@@ -3,10 +3,10 @@
 import path from 'node:path';
 import { type HubProgram, startHub } from '@drover/testkit/fleet';
 
-export async function startWarmHub(folder: string): Promise<HubProgram> {
+export async function startWarmHub(folder: string, flags: readonly string[] = []): Promise<HubProgram> {
   const env = { NODE_COMPILE_CACHE: path.join(folder, 'compile-cache') };
   const data = path.join(folder, 'hub');
   const first = await startHub(data, ['--log-level', 'warn'], env);
   await first.stop();
-  return startHub(data, ['--log-level', 'warn'], env);
+  return startHub(data, ['--log-level', 'warn', ...flags], env);
 }

@@ -5,6 +5,8 @@ import mqttPacket from 'mqtt-packet';
 
 export interface WireClient {
   publish(topic: string, payload: Uint8Array, qos?: 0 | 1): void;
+  /** More to listen to; a refusal is silence. */
+  subscribe(topic: string): void;
   end(): void;
 }
 
@@ -33,6 +35,10 @@ export function openClient({ port, device, secret, filters, onMessage }: WireOpt
           { cmd: 'publish', topic, payload: bytes, qos, retain: false, dup: false, messageId },
           socket,
         );
+      },
+      subscribe(topic) {
+        messageId = (messageId % 65_535) + 1;
+        send({ cmd: 'subscribe', messageId, subscriptions: [{ topic, qos: 0 }] });
       },
       end: () => socket.destroy(),
     };

@@ -110,7 +110,7 @@ describe('a full disk', () => {
     await until('windows to be due on the full disk, and the agent to say why', async () => {
       expect(await askOffset(agent)).toBe(100);
       rows += 1;
-      return performance.now() > end && /disk_full|SQLITE_FULL/.test(agent.output());
+      return performance.now() > end && /disk_full|SQLITE_FULL|metadata_disk/.test(agent.output());
     });
     expect(agent.exit()).toBeUndefined();
     free();

@@ -207,7 +207,7 @@ describe('a known device', () => {
 
   it('sends a message that cannot be read: it is dropped and counted, and the connection stays', async () => {
     const client = await connect('mumbler');
-    for (const kind of ['hello', 'state', 'up', 'gone', 'req'] as const) {
+    for (const kind of ['hello', 'state', 'up', 'gone', 'req', 'meta'] as const) {
       await client.publishAsync(upTopic('mumbler', kind), Buffer.from('not protobuf at all'), { qos: 1 });
       await client.publishAsync(upTopic('mumbler', kind), Buffer.alloc(0), { qos: 1 });
     }

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { openFolderStore } from '../../hub/src/blobs/folder-store.ts';
 import { insertDevice } from '../../hub/src/db/devices.ts';
 import { openStore } from '../../hub/src/db/sqlite-store.ts';
-import { hashSecret } from '../../hub/src/mqtt/authorize.ts';
+import { hashSecret } from '../../hub/src/identity/admission.ts';
 import { startMqtt } from '../../hub/src/mqtt/start-mqtt.ts';
 
 const [folder = '', port = '0', ...devices] = process.argv.slice(2);
@@ -26,6 +26,8 @@ const side = await startMqtt({
   now: Date.now,
   newId,
   onReported: () => undefined,
+  readMetadata: async () => undefined,
+  pathsOf: async () => [],
   host: '127.0.0.1',
   port: Number(port),
 });

@@ -49,7 +49,8 @@ describe('a second agent with the same id', () => {
 
     const copy = path.join(dir, 'copy');
     mkdirSync(copy, { mode: 0o700 });
-    for (const file of ['identity.json', 'root.bin']) cpSync(path.join(first, file), path.join(copy, file));
+    for (const file of ['identity.json', 'release'])
+      cpSync(path.join(first, file), path.join(copy, file), { recursive: true });
     const intruder = await runAgent(copy);
     await until('the hub to say it in its log', () => hub.output().includes('device_already_connected'));
     // The one that lives was neither cut off nor replaced.

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { checkLockFile } from './lock-file.ts';
+import { checkPeopleDocs } from './people-docs.ts';
 import { checkReasonDocs } from './reason-docs.ts';
 import { type Check, exitCodeOf, formatSum, formatVerdict, runChecks } from './report.ts';
 import { makeTextChecks } from './text-rules.ts';
@@ -12,6 +13,7 @@ import { checkWireSnapshot } from './wire-snapshot.ts';
 const CHECKS: readonly Check[] = [
   ...TOOL_CHECKS,
   { name: 'reason codes', run: checkReasonDocs },
+  { name: 'roles', run: checkPeopleDocs },
   { name: 'wire contract', run: checkWireSnapshot },
   { name: 'lock file', run: checkLockFile },
   ...makeTextChecks(),

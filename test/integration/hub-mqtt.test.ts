@@ -212,11 +212,11 @@ describe('ingest', () => {
 
   it('goes on after messages that are not messages', async () => {
     const d1 = await connectDevice(side.mqtt.port, 'd1');
-    for (const kind of ['hello', 'state', 'up', 'gone', 'req'] as const)
+    for (const kind of ['hello', 'state', 'up', 'gone', 'req', 'meta'] as const)
       d1.client.publish(upTopic('d1', kind), Buffer.from([1, 2, 3, 255]));
     d1.up(1, [makeWindow(1)]);
     await until('what came after is stored', () => d1.acked() === 1);
-    expect(refusals('wire_malformed')).toBe(5);
+    expect(refusals('wire_malformed')).toBe(6);
     await d1.end();
   });
 
@@ -237,6 +237,39 @@ describe('ingest', () => {
     await until('it is acknowledged', () => d1.acked() === 1);
     expect(d1.all('ack').flatMap((a) => a.refused)).toMatchObject([{ seq: 1, code: 'subject_not_allowed' }]);
     await d1.end();
+  });
+});
+
+describe('release metadata', () => {
+  it('comes by name, whole or with the reason why not', async () => {
+    side.metadata.set('timestamp.json', Buffer.from('{"signed":1}'));
+    side.metadata.set('1.snapshot.json', Buffer.alloc(300 * 1024, 7));
+    const d1 = await connectDevice(side.mqtt.port, 'd1');
+    const ask = async (name: string, mostBytes: number) => {
+      const request = d1.metadata().length + 1;
+      d1.askMetadata({ name, request, mostBytes });
+      return until(`${name} came`, () => d1.metadata().find((m) => m.request === request));
+    };
+    const whole = await ask('timestamp.json', 16_384);
+    expect(Buffer.from(whole.content).toString()).toBe('{"signed":1}');
+    expect((await ask('1.snapshot.json', 512 * 1024)).content.length).toBe(300 * 1024);
+    expect(await ask('1.snapshot.json', 1000)).toMatchObject({ refusal: { code: 'metadata_too_large' } });
+    expect(await ask('2.root.json', 1000)).toMatchObject({ refusal: { code: 'metadata_not_found' } });
+    await d1.end();
+  });
+
+  it('is not given faster than a device can need it, and the others notice nothing', async () => {
+    side.metadata.set('timestamp.json', Buffer.from('{}'));
+    const [d1, d2] = [await connectDevice(side.mqtt.port, 'd1'), await connectDevice(side.mqtt.port, 'd2')];
+    for (let request = 1; request <= 500; request++)
+      d1.askMetadata({ name: 'timestamp.json', request, mostBytes: 100 });
+    d1.up(1, [makeWindow(1)]);
+    await until('what came after is stored', () => d1.acked() === 1);
+    expect(refusals('metadata_rate')).toBeGreaterThan(300);
+    expect(d1.metadata().length).toBeLessThan(100);
+    d2.askMetadata({ name: 'timestamp.json', request: 1, mostBytes: 100 });
+    await until('the answer for the other', () => d2.metadata().length === 1);
+    await Promise.all([d1.end(), d2.end()]);
   });
 });
 

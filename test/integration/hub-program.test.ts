@@ -7,6 +7,7 @@ import tls from 'node:tls';
 import { makeCertificate } from '@drover/testkit/certificate';
 import { type HubProgram, remove, scratch, startHub } from '@drover/testkit/fleet';
 import { ENTRY, killAll, start, waitForReady } from '@drover/testkit/program';
+import { keepOwnKeys } from '@drover/testkit/secure-hub';
 import { until } from '@drover/testkit/until';
 import type { Static } from '@drover/wire/http/check';
 import type { Dataset, Run } from '@drover/wire/http/runs';
@@ -18,7 +19,7 @@ afterAll(async () => {
   remove(dir);
 });
 
-const FREE = ['--http', '127.0.0.1:0', '--mqtt', '127.0.0.1:0'];
+const FREE = ['--http', '127.0.0.1:0', '--mqtt', '127.0.0.1:0', '--devices', '127.0.0.1:0'];
 const modeOf = (file: string): number => statSync(file).mode & 0o777;
 
 async function endsWith(args: readonly string[], env: Record<string, string> = {}) {
@@ -70,9 +71,10 @@ describe('a start', () => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     await until('the port', () => taken.listening);
     const { port } = taken.address() as net.AddressInfo;
-    for (const flag of ['--http', '--mqtt']) {
-      const other = flag === '--http' ? '--mqtt' : '--http';
-      const args = ['--dev', '--data', path.join(dir, `taken${flag}`), flag, `127.0.0.1:${port}`, other, '127.0.0.1:0'];
+    const flags = ['--http', '--mqtt', '--devices'];
+    for (const flag of flags) {
+      const where = flags.flatMap((each) => [each, `127.0.0.1:${each === flag ? port : 0}`]);
+      const args = ['--dev', '--data', path.join(dir, `taken${flag}`), ...where];
       const { exit, said } = await endsWith(args);
       expect(exit).toBe(3);
       expect(said).toMatch(new RegExp(`port_taken: .*127\\.0\\.0\\.1:${port}.*${flag}`));
@@ -100,7 +102,7 @@ describe('a start', () => {
       [['--dev', '--config', path.join(dir, 'none.yaml')], {}, 'does not exist'],
       [['--dev'], { DROVER_HUB_HTPP: 'x' }, 'DROVER_HUB_HTPP'],
       [['--dev', '--http', '0.0.0.0:0'], {}, 'dev_not_loopback'],
-      [FREE, {}, 'tls_required'],
+      [[...FREE, '--tls-cert', 'c.pem'], {}, '--tls-key'],
     ];
     for (const [args, env, named] of cases) {
       const { exit, said } = await endsWith(args, env);
@@ -195,29 +197,56 @@ function trainersOf(job: string): number[] {
 }
 
 describe('outside development', () => {
-  it('speaks TLS on both listeners with the files given, and refuses a key that others can read', async () => {
+  const getStatus = (url: string, ca: Buffer) =>
+    new Promise((resolve, reject) => {
+      https.get(url, { ca }, (response) => resolve(response.resume().statusCode)).once('error', reject);
+    });
+
+  it('speaks TLS with the files given to people and its own CA to devices, and refuses a key that others can read', async () => {
     const { cert, key } = makeCertificate(dir);
     const data = path.join(dir, 'tls');
+    keepOwnKeys(data);
     const args = ['--data', data, '--tls-cert', cert, '--tls-key', key, ...FREE];
     const program = start(ENTRY.hub, args);
-    const ready = await waitForReady<{ pid: number; httpUrl: string; mqttUrl: string }>(
-      program,
-      path.join(data, 'run/hub.json'),
-    );
-    expect([new URL(ready.httpUrl).protocol, new URL(ready.mqttUrl).protocol]).toEqual(['https:', 'mqtts:']);
-    const ca = readFileSync(cert);
-    const status = await new Promise((resolve, reject) => {
-      https
-        .get(`${ready.httpUrl}/health/ready`, { ca }, (response) => resolve(response.resume().statusCode))
-        .once('error', reject);
-    });
-    expect(status).toBe(200);
+    const ready = await waitForReady<{
+      pid: number;
+      httpUrl: string;
+      mqttUrl: string;
+      devicesUrl: string;
+      caFile: string;
+    }>(program, path.join(data, 'run/hub.json'));
+    const urls = [ready.httpUrl, ready.mqttUrl, ready.devicesUrl];
+    expect(urls.map((url) => new URL(url).protocol)).toEqual(['https:', 'mqtts:', 'https:']);
+    expect(await getStatus(`${ready.httpUrl}/health/ready`, readFileSync(cert))).toBe(200);
+    const ca = readFileSync(ready.caFile);
+    expect(await getStatus(`${ready.devicesUrl}/d/v1/ca`, ca)).toBe(200);
+    // Without a certificate of its own nobody stays at the broker.
     const socket = tls.connect({ host: '127.0.0.1', port: Number(new URL(ready.mqttUrl).port), ca });
-    await until('the TLS handshake of the broker', () => socket.authorized);
-    socket.destroy();
+    const errors: string[] = [];
+    socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? error.message));
+    await until('the end of the connection without a certificate', () => socket.destroyed);
+    expect(errors.join()).toMatch(/CERTIFICATE_REQUIRED|ECONNRESET/);
     expect(await program.stop()).toBe(0);
+    for (const file of ['keys/ca.pem', 'keys/ca.crt']) expect(modeOf(path.join(data, file))).toBe(0o600);
     chmodSync(key, 0o640);
     const loose = await endsWith(args);
     expect([loose.exit, loose.said.includes('key_invalid')]).toEqual([1, true]);
+  });
+
+  it("issues the certificate of the people's listener too when none is given, and keeps its CA", async () => {
+    const data = path.join(dir, 'own-ca');
+    keepOwnKeys(data);
+    const seen: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const program = start(ENTRY.hub, ['--data', data, ...FREE]);
+      const ready = await waitForReady<{ pid: number; httpUrl: string; caFile: string }>(
+        program,
+        path.join(data, 'run/hub.json'),
+      );
+      seen.push(readFileSync(ready.caFile, 'utf8'));
+      expect(await getStatus(`${ready.httpUrl}/health/ready`, readFileSync(ready.caFile))).toBe(200);
+      expect(await program.stop()).toBe(0);
+    }
+    expect(seen[0]).toBe(seen[1]);
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { makeId } from '@drover/core/ids';
 import { encodeEntry, encodeMessage } from '@drover/wire/encode';
-import type { EntryBody, Hello, MessageKind, MessageOf } from '@drover/wire/messages';
+import type { EntryBody, Hello, MessageKind, MessageOf, Metadata, MetadataReq } from '@drover/wire/messages';
 import { readMessage } from '@drover/wire/read';
 import { deviceFilter, downTopic, type UpKind, upTopic } from '@drover/wire/topics';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
@@ -15,8 +15,9 @@ import { openFolderStore } from '../../hub/src/blobs/folder-store.ts';
 import { insertDevice } from '../../hub/src/db/devices.ts';
 import { openStore } from '../../hub/src/db/sqlite-store.ts';
 import type { Store } from '../../hub/src/db/store.ts';
-import { hashSecret } from '../../hub/src/mqtt/authorize.ts';
+import { hashSecret } from '../../hub/src/identity/admission.ts';
 import { type MqttSide, startMqtt } from '../../hub/src/mqtt/start-mqtt.ts';
+import { openSealing } from '../../hub/src/sealing/sealing.ts';
 import { until } from '../../packages/testkit/src/until.ts';
 
 export const newId = (): string => makeId(Date.now(), randomBytes(10));
@@ -28,6 +29,8 @@ export interface Side {
   readonly folder: string;
   /** Devices about which something was reported, in order. */
   readonly reported: string[];
+  /** What the hub answers to requests for release metadata, by name. */
+  readonly metadata: Map<string, Uint8Array>;
   join(device: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -39,9 +42,12 @@ export async function startSide(onReported: (device: string) => void = () => und
   const store = opened.value;
   const blobs = await openFolderStore(path.join(folder, 'blobs'), 1e9);
   const reported: string[] = [];
+  const metadata = new Map<string, Uint8Array>();
   const side = await startMqtt({
     store,
     blobs,
+    pathsOf: () => Promise.resolve([]),
+    readMetadata: (name) => Promise.resolve(metadata.get(name)),
     log: pino({ level: process.env['DROVER_TEST_LOG'] ?? 'silent' }),
     hubId: newId(),
     now: Date.now,
@@ -50,6 +56,7 @@ export async function startSide(onReported: (device: string) => void = () => und
       reported.push(device);
       onReported(device);
     },
+    sealing: openSealing({ store, blobs, hubKey: Buffer.alloc(32, 7), now: Date.now }),
     host: '127.0.0.1',
     port: 0,
   });
@@ -58,6 +65,7 @@ export async function startSide(onReported: (device: string) => void = () => und
     blobs,
     mqtt: side,
     folder,
+    metadata,
     reported,
     async join(device) {
       await store.commit([
@@ -76,7 +84,10 @@ export interface TestDevice {
   readonly client: MqttClient;
   readonly hello: Hello;
   readonly received: { readonly topic: string; readonly payload: Buffer }[];
-  send<K extends UpKind>(kind: K, message: MessageOf[K]): void;
+  send<K extends Exclude<UpKind, 'meta'>>(kind: K, message: MessageOf[K]): void;
+  askMetadata(req: MetadataReq): void;
+  /** Answers to requests for release metadata so far. */
+  metadata(): Metadata[];
   /** Sends entries as one uplink message with consecutive numbers from `firstSeq`. */
   up(firstSeq: number, bodies: readonly (EntryBody | Uint8Array)[], oldestSeq?: number): void;
   /** All messages of a kind so far, read. */
@@ -141,6 +152,15 @@ export async function connectDevice(port: number, device: string, given: Partial
     client,
     hello,
     received,
+    metadata: () =>
+      received
+        .filter(({ topic }) => topic === downTopic(device, 'meta'))
+        .flatMap(({ payload }) => {
+          const read = readMessage('metadata', payload);
+          return read.ok ? [read.value.message] : [];
+        }),
+    askMetadata: (req) =>
+      void client.publish(upTopic(device, 'meta'), Buffer.from(encodeMessage('metadataReq', req, stamp()))),
     send: (kind, message) =>
       void client.publish(upTopic(device, kind), Buffer.from(encodeMessage(kind, message, stamp())), {
         qos: kind === 'hello' ? 1 : 0,

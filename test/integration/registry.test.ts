@@ -6,6 +6,7 @@ import { buildModel, floats, node } from '@drover/onnx/build';
 import { type InsideHub, openInsideHub } from '@drover/testkit/inside-hub';
 import { buildSoftmaxModel } from '@drover/testkit/models';
 import { buildOffsetModel, buildOffsetVectors } from '@drover/testkit/versions';
+import { blobRefOf, chunkListOf } from '@drover/trust/chunk-list';
 import { encodeDocument, type Manifest, PAYLOAD_TYPES } from '@drover/trust/documents';
 import { makeKey, type Signer, signPayload } from '@drover/trust/dsse';
 import { openKeyFile } from '@drover/trust/key-files';
@@ -171,6 +172,25 @@ const buildExternal = (): Uint8Array =>
       },
     ],
   });
+
+describe('a model of several chunks', () => {
+  it('binds the list of their hashes, which is a blob of its own; a list that is not theirs is refused', async () => {
+    const bytes = buildOffsetModel(77, 600_000);
+    const { json } = await prepare('chunky', bytes);
+    const manifest = documentOf(json);
+    const list = chunkListOf(bytes) ?? new Uint8Array();
+    expect(manifest.blobs.model).toEqual(blobRefOf(bytes));
+    expect(list.length).toBe(Math.ceil(bytes.length / (256 * 1024)) * 32);
+    const other = await put(Buffer.alloc(list.length, 3));
+    const forged = { ...manifest, blobs: { ...manifest.blobs, model: { ...manifest.blobs.model, chunkList: other } } };
+    expect(await publish('chunky', encodeDocument(forged))).toMatchObject(problem(422, 'artifact_digest_mismatch'));
+    const { chunkList: _, ...bare } = manifest.blobs.model;
+    // As the tools of 0.1 sign it.
+    expect(
+      (await publish('chunky', encodeDocument({ ...manifest, blobs: { ...manifest.blobs, model: bare } }))).status,
+    ).toBe(201);
+  });
+});
 
 describe('publishing', () => {
   it('registers what the release key signed, once, and lists it', async () => {

@@ -87,7 +87,9 @@ async function register(
   return { manifest, blob: put.value.sha256, content };
 }
 
-const deps = () => ({ store: side.store, now: Date.now, reconciler });
+// What releases a version is another test's subject: here all are listed.
+const pathsOf = async (manifest: string) => [`local/pump/${manifest.length}.json`];
+const deps = () => ({ store: side.store, now: Date.now, reconciler, pathsOf });
 
 async function start(request: Parameters<typeof createRollout>[1]) {
   const made = await createRollout(deps(), request, 'tester');
@@ -195,7 +197,12 @@ describe('a rollout', () => {
     ]);
     expect(events.filter((e) => e.source === 'device').map((e) => e.toState)).toEqual(['downloading', 'committed']);
     const audit = await listAudit(side.store, { limit: 10 });
-    expect(audit.map((row) => [row.actor, row.action])).toEqual([['tester', 'rollout.create']]);
+    expect(audit.map((row) => [row.actor, row.action])).toEqual([
+      ['tester', 'rollout.create'],
+      ['hub', 'device.desired'],
+      ['hub', 'deployment.end'],
+      ['hub', 'rollout.end'],
+    ]);
     expect(findAuditBreak(audit)).toBeUndefined();
     await d1.end();
   });

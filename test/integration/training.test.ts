@@ -9,12 +9,14 @@ import { listRunLogs } from '@drover/hub/db/run-logs';
 import { readRun, updateRun } from '@drover/hub/db/runs';
 import { openStore } from '@drover/hub/db/sqlite-store';
 import type { Store } from '@drover/hub/db/store';
-import { openKeys } from '@drover/hub/keys';
+import { openOwnKeys } from '@drover/hub/own-keys';
 import { openTrial } from '@drover/hub/registry/trial';
+import { openRelease } from '@drover/hub/release/open';
 import { openRunner, type RunnerDeps, type TrainingRunner } from '@drover/hub/training/runner';
 import { remove, scratch } from '@drover/testkit/fleet';
 import { until } from '@drover/testkit/until';
 import { buildOffsetModel, buildOffsetVectors } from '@drover/testkit/versions';
+import { openPassphrase } from '@drover/trust/passphrase';
 import type { RunRequest } from '@drover/wire/http/runs';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -38,8 +40,18 @@ beforeEach(async () => {
   const opened = openStore(path.join(dir, 'hub.db'), 1);
   if (!opened.ok) throw new Error(opened.detail);
   store = opened.value;
-  const keys = await openKeys(path.join(dir, 'keys'));
-  if (!keys.ok) throw new Error(keys.detail);
+  const release = await openRelease({
+    folder: path.join(dir, 'keys'),
+    isDev: true,
+    passphrase: openPassphrase({ env: {} }),
+    store,
+    now: Date.now,
+    listRegistered: async () => new Map(),
+  });
+  if (!release.ok) throw new Error(release.detail);
+  const { repository, keyring, manifests } = release.value;
+  const own = openOwnKeys(path.join(dir, 'keys'));
+  if (!own.ok) throw new Error(own.detail);
   const blobs = await openFolderStore(path.join(dir, 'blobs'), 1e9);
   const put = await blobs.put(once(table(600)), 1e9);
   if (!put.ok) throw new Error(put.detail);
@@ -48,8 +60,10 @@ beforeEach(async () => {
   deps = {
     store,
     blobs,
-    trusted: keys.value.trusted,
-    release: keys.value.release,
+    trusted: release.value,
+    release: { repository, keyring, now: Date.now },
+    manifests,
+    oms: own.value.oms,
     trial: openTrial(),
     now: Date.now,
     jobs: path.join(dir, 'jobs'),

@@ -4,20 +4,26 @@ import net from 'node:net';
 import { backoffMs, RECONNECT, STABLE_AFTER_MS } from '@drover/core/backoff';
 import type { Refusal } from '@drover/core/reasons';
 import { encodeMessage } from '@drover/wire/encode';
-import type { Ack, Beat, Cmd, Desired, Hello, MessageOf, State } from '@drover/wire/messages';
+import type { Ack, Beat, Cmd, Desired, Hello, MessageOf, Metadata, MetadataReq, State } from '@drover/wire/messages';
 import { readMessage } from '@drover/wire/read';
-import { deviceFilter, HUB_TOPIC, parseTopic, type UpKind, upTopic } from '@drover/wire/topics';
+import { deviceFilter, HUB_TOPIC, parseTopic, sharedChunkFilter, type UpKind, upTopic } from '@drover/wire/topics';
 import type { MqttClient } from 'mqtt';
 import type { Clock } from '../clock.ts';
+import type { Identity } from '../identity.ts';
 import type { OpenMqtt } from './open.ts';
 
 export interface Link {
   /** Says hello again in a session that stands: what this device can do has changed. */
   greet(): void;
   start(): void;
+  /** Ends the connection that stands and makes another at once: what it proves itself with has changed. */
+  reconnect(): void;
   isConnected(): boolean;
   sendState(state: State): void;
   send(kind: 'up' | 'req', message: MessageOf['up'] | MessageOf['req']): void;
+  askMetadata(req: MetadataReq): void;
+  /** Listens to chunks that are sent to all who want an artifact, or stops it. A refusal is as good as silence. */
+  listen(digest: string, on: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -26,11 +32,20 @@ export interface LinkHandlers {
   /** The session stands: subscribed, and hello is on its way. */
   readonly onConnected: () => void;
   readonly onDisconnected: () => void;
+  /** The hub proved itself and then ended the connection without a word: as it does with a certificate that it does not take. */
+  readonly onRefused: () => void;
   readonly onDesired: (desired: Desired) => void;
   readonly onAck: (ack: Ack) => void;
   readonly onCmd: (cmd: Cmd) => void;
   readonly onBeat: (beat: Beat) => void;
-  readonly onChunk: (digest: string, index: number, bytes: Uint8Array) => void;
+  readonly onMetadata: (metadata: Metadata) => void;
+  readonly onChunk: (
+    digest: string,
+    index: number,
+    bytes: Uint8Array,
+    piece: number | undefined,
+    isShared: boolean,
+  ) => void;
   /** A message that cannot be used: counted and logged, never fatal. */
   readonly onBadMessage: (refusal: Refusal) => void;
   readonly onTrouble: (message: string) => void;
@@ -39,14 +54,14 @@ export interface LinkHandlers {
 }
 
 export interface LinkDeps {
-  readonly url: string;
+  readonly identity: Identity;
   readonly open: OpenMqtt;
-  readonly device: string;
-  readonly secret: string;
   readonly bootId: string;
   readonly newId: () => string;
   readonly clock: Clock;
   readonly random: () => number;
+  /** The longest wait between two tries, ms. */
+  readonly reconnectMaxMs: number;
   readonly handlers: LinkHandlers;
 }
 
@@ -59,7 +74,7 @@ const GOODBYE_MS = 2000;
 const REFUSALS: Readonly<Record<number, string>> = {
   2: 'another agent with this device id is connected; end it, or join this machine under an id of its own',
   3: 'the hub is busy or its database is out of reach; it is tried again',
-  4: 'the hub does not know this device with this secret (it was removed, or joined again elsewhere); run "drover agent join --rejoin"',
+  4: 'the hub does not take this device with this secret or certificate (it was removed, revoked, or joined again elsewhere); join again: "drover agent join --rejoin", with a new claim where certificates are used',
   5: 'the hub does not allow this connection; agent and hub may be of different versions',
 };
 
@@ -69,18 +84,24 @@ export function explainTrouble(error: Error): string {
   return REFUSALS[code] ?? error.message.slice(0, 200);
 }
 
-export function makeLink({ url, open, device, secret, bootId, newId, clock, random, handlers }: LinkDeps): Link {
+export function makeLink(deps: LinkDeps): Link {
+  const { identity, open, bootId, newId, clock, random, handlers } = deps;
+  const { mqttUrl: url, device } = identity;
+  // Without one the connection itself proves who this is, by certificate.
+  const secret = 'secret' in identity ? identity.secret : undefined;
+  const policy = { ...RECONNECT, capMs: deps.reconnectMaxMs };
   let client: MqttClient | undefined;
   let isUp = false;
   let isStopped = false;
   let attempt = 0;
   let upSince = 0;
   let sessionId = '';
+  let isReplacing = false;
   let timer: NodeJS.Timeout | undefined;
 
   const stamp = () => ({ sentAt: clock.now(), sentMono: Math.floor(clock.mono()) });
 
-  function publish<K extends UpKind>(kind: K, message: MessageOf[K], qos: 0 | 1): void {
+  function publish<K extends Exclude<UpKind, 'meta'>>(kind: K, message: MessageOf[K], qos: 0 | 1): void {
     client?.publish(upTopic(device, kind), Buffer.from(encodeMessage(kind, message, stamp())), { qos });
   }
 
@@ -88,7 +109,10 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
     const parsed = parseTopic(topic);
     if (!parsed.ok) return handlers.onBadMessage(parsed);
     const to = parsed.value;
-    if (to.kind === 'chunk') return handlers.onChunk(to.digest, to.index, payload);
+    if (to.kind === 'chunk') {
+      const isShared = to.to === 'all';
+      return handlers.onChunk(to.digest, to.index, payload, isShared ? undefined : to.piece, isShared);
+    }
     if (to.to === 'hub' || (to.to === 'device' && to.device !== device)) return;
     switch (to.kind) {
       case 'desired': {
@@ -103,6 +127,10 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
         const arrived = readMessage('cmd', payload);
         return arrived.ok ? handlers.onCmd(arrived.value.message) : handlers.onBadMessage(arrived);
       }
+      case 'meta': {
+        const arrived = readMessage('metadata', payload);
+        return arrived.ok ? handlers.onMetadata(arrived.value.message) : handlers.onBadMessage(arrived);
+      }
       case 'beat': {
         const arrived = readMessage('beat', payload);
         return arrived.ok ? handlers.onBeat(arrived.value.message) : handlers.onBadMessage(arrived);
@@ -114,7 +142,7 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
 
   function scheduleConnect(): void {
     if (isStopped) return;
-    const waitMs = LEAST_WAIT_MS + backoffMs(RECONNECT, attempt, random());
+    const waitMs = LEAST_WAIT_MS + backoffMs(policy, attempt, random());
     attempt += 1;
     clearTimeout(timer);
     timer = setTimeout(connect, waitMs);
@@ -132,7 +160,7 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
       clean: true,
       clientId: device,
       username: device,
-      password: secret,
+      ...(secret !== undefined && { password: secret }),
       keepalive: 30,
       connectTimeout: 15_000,
       reconnectPeriod: 0,
@@ -141,7 +169,9 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
       will: { topic: upTopic(device, 'gone'), payload: will, qos: 1, retain: false },
     });
     client = own;
+    let isAnswered = false;
     own.on('connect', () => {
+      isAnswered = true;
       const { stream } = own;
       if (stream instanceof net.Socket) stream.setNoDelay(true);
       own.subscribe({ [deviceFilter(device)]: { qos: 1 }, [HUB_TOPIC]: { qos: 0 } }, (error, granted) => {
@@ -166,28 +196,51 @@ export function makeLink({ url, open, device, secret, bootId, newId, clock, rand
         handlers.onFault(error);
       }
     });
-    own.on('error', (error) => handlers.onTrouble(explainTrouble(error)));
+    own.on('error', (error) => {
+      if ('code' in error && typeof error.code === 'number') isAnswered = true;
+      handlers.onTrouble(explainTrouble(error));
+    });
     own.on('close', () => {
       if (own !== client) return;
       client = undefined;
+      const isProven = 'authorized' in own.stream && own.stream.authorized === true;
       own.end(true);
       if (isUp) {
         isUp = false;
         // A connection that did not hold is one more failed attempt: starting again at zero is a known storm.
         if (clock.mono() - upSince >= STABLE_AFTER_MS) attempt = 0;
         handlers.onDisconnected();
-      }
-      scheduleConnect();
+      } else if (isProven && !isAnswered) handlers.onRefused();
+      if (isReplacing) {
+        isReplacing = false;
+        connect();
+      } else scheduleConnect();
     });
   }
 
   return {
     start: connect,
+    reconnect: () => {
+      if (isStopped) return;
+      clearTimeout(timer);
+      if (!client) return connect();
+      // The hub lets one connection in for a device: the old one says goodbye first, and the new one comes at once.
+      isReplacing = true;
+      client.end(!isUp);
+    },
     greet: () => {
       if (isUp) publish('hello', handlers.hello(sessionId), 1);
     },
     isConnected: () => isUp,
     sendState: (state) => publish('state', state, 0),
+    askMetadata: (req) =>
+      void client?.publish(upTopic(device, 'meta'), Buffer.from(encodeMessage('metadataReq', req, stamp())), {
+        qos: 0,
+      }),
+    listen: (digest, on) => {
+      if (on) client?.subscribe(sharedChunkFilter(digest), { qos: 0 });
+      else client?.unsubscribe(sharedChunkFilter(digest));
+    },
     send: (kind, message) => publish(kind, message as MessageOf[typeof kind], 0),
     async stop() {
       isStopped = true;

@@ -10,7 +10,12 @@ const ROW = new Float32Array(0);
 
 function setUp(windowMs = 1000, startAt = 10_250) {
   const time = { wall: startAt, mono: 500 };
-  const clock: Clock = { now: () => time.wall, mono: () => time.mono, seeSigned: () => undefined };
+  const clock: Clock = {
+    now: () => time.wall,
+    mono: () => time.mono,
+    seeSigned: () => undefined,
+    forgetSigned: () => undefined,
+  };
   const sent: WindowEntry[] = [];
   const append = ({ body }: Entry): void => {
     if (body.kind === 'window') sent.push(body);

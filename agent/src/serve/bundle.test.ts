@@ -38,9 +38,9 @@ describe('a model with an input whose columns are no features', () => {
     const bytes = buildMixedModel();
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const blobs = openBlobStore(dir);
-    const part = blobs.openPart({ sha256, size: bytes.length });
-    part.write(bytes);
-    part.finish();
+    const part = await blobs.openPart({ sha256, size: bytes.length });
+    part.write(0, bytes);
+    await part.finish();
     const manifest: Manifest = {
       type: 'drover.manifest/1',
       project: 'default',

@@ -47,9 +47,9 @@ async function serve(
   const bundle = await buildTinyBundle(release, options);
   const blobs = openBlobStore(dir);
   for (const [sha256, bytes] of bundle.blobs) {
-    const part = blobs.openPart({ sha256, size: bytes.length });
-    part.write(bytes);
-    part.finish();
+    const part = await blobs.openPart({ sha256, size: bytes.length });
+    part.write(0, bytes);
+    await part.finish();
   }
   const loaded = await loadBundle(bundle, blobs, runtime.value);
   if (!loaded.ok) throw new Error(`${loaded.code}: ${loaded.detail}`);

@@ -1,5 +1,5 @@
 // Owns the agent's SQLite file: its settings, its schema and forward migrations. Never holds a query of one subject.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import Database from 'better-sqlite3';
@@ -67,11 +67,33 @@ const MIGRATIONS = [
     scores BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  // 0.2: a manifest is taken because release metadata listed it; `authority` is JSON and says which, and when.
+  `
+  CREATE TABLE releases (digest TEXT PRIMARY KEY, payload BLOB NOT NULL, authority TEXT NOT NULL) STRICT;
+  `,
 ];
 
 /** The disk is full or fails: the same statement may succeed later. */
 export const isDiskTrouble = (error: unknown): boolean =>
   error instanceof Database.SqliteError && (error.code === 'SQLITE_FULL' || error.code.startsWith('SQLITE_IOERR'));
+
+/**
+ * Opens the file beside an agent that runs, for reading only. Undefined when there is none yet, or when it was written by
+ * another version of the agent.
+ */
+export function openDatabaseToRead(dataDir: string): Db | undefined {
+  const file = path.join(dataDir, 'db', 'agent.db');
+  if (!existsSync(file)) return undefined;
+  const db = new Database(file, { readonly: true });
+  db.pragma('busy_timeout = 2000');
+  if (Number(db.pragma('user_version', { simple: true })) === MIGRATIONS.length) return db;
+  db.close();
+  return undefined;
+}
+
+/** The last time that a verified signature vouched for, ms since epoch. */
+export const readSignedAt = (db: Db): number =>
+  db.prepare<[], { signed_at: number }>('SELECT signed_at FROM process').get()?.signed_at ?? 0;
 
 /** Opens or creates `<data>/db/agent.db`. FULL: what is committed survives a power cut. */
 export function openDatabase(dataDir: string): Result<Db> {

@@ -19,20 +19,30 @@ function readPid(file: string): string {
  */
 export function lockDataDir(dataDir: string): Result<() => void> {
   const folder = path.join(dataDir, 'run');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const pidFile = path.join(folder, 'agent.pid');
-  const lock = new Database(path.join(folder, 'lock'), { timeout: 0 });
-  try {
-    chmodSync(path.join(folder, 'lock'), 0o600);
-    lock.pragma('journal_mode = MEMORY');
-    lock.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    lock.close();
-    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) {
-      return refuse('agent_running', `Process ${readPid(pidFile)} holds "${dataDir}".`);
-    }
-    throw error;
-  }
+  const lock = tryLock(folder, 'lock');
+  if (!lock) return refuse('agent_running', `Process ${readPid(pidFile)} holds "${dataDir}".`);
   writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   return accept(() => lock.close());
+}
+
+/** One export or import by hand at a time, beside an agent that may run. */
+export function lockCarrying(dataDir: string): Result<() => void> {
+  const lock = tryLock(path.join(dataDir, 'run'), 'carry-lock');
+  return lock ? accept(() => lock.close()) : refuse('agent_running', `Another export or import works on "${dataDir}".`);
+}
+
+function tryLock(folder: string, name: string): Database.Database | undefined {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const lock = new Database(path.join(folder, name), { timeout: 0 });
+  try {
+    chmodSync(path.join(folder, name), 0o600);
+    lock.pragma('journal_mode = MEMORY');
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 // Owns the journaled deployment of each slot and whether the last process ended cleanly. Never decides a transition.
 import type { DeploymentRecord } from '@drover/core/deployment/table';
-import type { Db } from './database.ts';
+import { type Db, readSignedAt } from './database.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface Journal {
@@ -9,8 +9,8 @@ export interface Journal {
   /** Stores the record and its report to the hub in one transaction: never one without the other. */
   put(record: DeploymentRecord, now: number): void;
   /**
-   * Notes that a process starts. When the one before did not end cleanly, every deployment that was being activated or on
-   * probation gets one more crash; returns whether that was so.
+   * Notes that a process starts. When the one before did not end cleanly, every deployment whose model was being read or run
+   * (verifying, activating, on probation) gets one more crash; returns whether that was so.
    */
   begin(now: number): boolean;
   /** Notes a clean end. */
@@ -19,7 +19,7 @@ export interface Journal {
   signedAt(): number;
 }
 
-const SUSPECT = new Set<DeploymentRecord['state']>(['activating', 'probation']);
+const SUSPECT = new Set<DeploymentRecord['state']>(['verifying', 'activating', 'probation']);
 
 export function openJournal(db: Db, outbox: Outbox): Journal {
   const select = db.prepare<[], { record: string }>('SELECT record FROM deployments ORDER BY slot');
@@ -28,7 +28,6 @@ export function openJournal(db: Db, outbox: Outbox): Journal {
   );
   const wasRunning = db.prepare<[], { is_running: number }>('SELECT is_running FROM process');
   const setRunning = db.prepare('UPDATE process SET is_running = ?');
-  const signed = db.prepare<[], { signed_at: number }>('SELECT signed_at FROM process');
   const records = new Map<string, DeploymentRecord>();
   for (const { record } of select.all()) {
     const parsed = JSON.parse(record) as DeploymentRecord;
@@ -73,6 +72,6 @@ export function openJournal(db: Db, outbox: Outbox): Journal {
       return true;
     },
     end: () => void setRunning.run(0),
-    signedAt: () => signed.get()?.signed_at ?? 0,
+    signedAt: () => readSignedAt(db),
   };
 }

@@ -15,6 +15,8 @@ export interface BlobStore {
   read(digest: Digest, offset: number, length: number): Promise<Uint8Array | undefined>;
   /** Stores a stream of at most `limit` bytes, whole and synced, or nothing. Refused by `blob_too_large`, `blob_quota`, `disk_full`. */
   put(source: AsyncIterable<Uint8Array>, limit: number): Promise<Result<StoredBlob>>;
+  /** Forgets a blob that nobody names any more; nothing when it is not there. */
+  remove(digest: Digest): Promise<void>;
   /** Where the bytes of a blob lie on this machine, for programs that open a file themselves. */
   path(digest: Digest): string;
 }

@@ -124,6 +124,13 @@ class FolderStore implements BlobStore {
       }
     }
   }
+
+  async remove(digest: Digest): Promise<void> {
+    const size = await this.size(digest);
+    if (size === undefined) return;
+    await rm(this.path(digest), { force: true });
+    this.#usedBytes -= size;
+  }
 }
 
 async function sumBytes(folder: string): Promise<number> {

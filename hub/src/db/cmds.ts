@@ -52,13 +52,23 @@ const answered = template<CmdAnswer>(['id', 'device', 'code', 'detail', 'endedAt
 );
 export const answerCmd = (answer: CmdAnswer): Statement => ({ query: answered(answer), expect: 'any' });
 
-export const expireCmds = (now: number): Statement => ({
+/** Open commands whose time is over, oldest first. */
+export const listOverdueCmds = (store: Store, now: number, limit: number): Promise<readonly CmdRow[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('cmds')
+        .selectAll()
+        .where('state', '=', 'open')
+        .where('expiresAt', '<=', now)
+        .orderBy('id')
+        .limit(limit),
+    ),
+  );
+
+/** A conflict when it was answered meanwhile. */
+export const expireCmd = (id: string, now: number): Statement => ({
   query: query(
-    sqlOf
-      .updateTable('cmds')
-      .set({ state: 'expired', endedAt: now })
-      .where('state', '=', 'open')
-      .where('expiresAt', '<=', now),
+    sqlOf.updateTable('cmds').set({ state: 'expired', endedAt: now }).where('id', '=', id).where('state', '=', 'open'),
   ),
-  expect: 'any',
 });

@@ -36,6 +36,16 @@ export const updateDevice = (id: string, change: Updateable<DevicesTable>): Stat
 export const setSecret = (id: string, secretHash: string): Statement => updateDevice(id, { secretHash });
 export const setLabels = (id: string, labels: Readonly<Record<string, string>>): Statement =>
   updateDevice(id, { labelsJson: JSON.stringify(labels) });
+/** Changes nothing when the labels are not `from` (JSON text as stored) any more. */
+export const replaceLabels = (id: string, from: string, labels: Readonly<Record<string, string>>): Statement => ({
+  query: query(
+    sqlOf
+      .updateTable('devices')
+      .set({ labelsJson: JSON.stringify(labels) })
+      .where('id', '=', id)
+      .where('labelsJson', '=', from),
+  ),
+});
 export const deleteDevice = (id: string): Statement => ({
   query: query(sqlOf.deleteFrom('devices').where('id', '=', id)),
 });
@@ -150,6 +160,21 @@ const stated = template<StateFacts>(
 );
 /** Changes nothing when a newer report of this boot is stored, or another boot is live. */
 export const storeState = (facts: StateFacts): Statement => ({ query: stated(facts), expect: 'any' });
+
+/** Those of `devices` that refuse what they should run. */
+export const listRefusals = (
+  store: Store,
+  devices: readonly string[],
+): Promise<readonly Pick<DeviceRow, 'id' | 'desiredCode' | 'desiredDetail'>[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('devices')
+        .select(['id', 'desiredCode', 'desiredDetail'])
+        .where('id', 'in', devices)
+        .where('desiredCode', 'is not', null),
+    ),
+  );
 
 const SLOT_COLUMNS = [
   'device', 'slot', 'running', 'previous', 'deploymentId', 'deploymentManifest', 'state', 'revision', 'code', 'detail',

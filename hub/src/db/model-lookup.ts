@@ -17,6 +17,23 @@ export const findVersionByModelBlob = (store: Store, model: string, sha256: stri
     ),
   );
 
+/** A model that is marked confidential and has a version of which `sha256` is the model, the baseline or the self-test vectors. */
+export const findConfidentialModelOf = async (store: Store, sha256: string): Promise<string | undefined> =>
+  (
+    await store.first(
+      query(
+        sqlOf
+          .selectFrom('versions')
+          .innerJoin('confidentialModels', 'confidentialModels.model', 'versions.model')
+          .select('versions.model as model')
+          .where(
+            sql<boolean>`exists (select 1 from json_each(documentJson, '$.blobs') where json_extract(value, '$.sha256') = ${sha256})`,
+          )
+          .limit(1),
+      ),
+    )
+  )?.model;
+
 /** Aliases of several models at once. */
 export const listAliasesOf = (
   store: Store,

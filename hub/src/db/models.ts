@@ -89,6 +89,20 @@ export const setAlias = (row: AliasRow): Statement => ({
   ),
 });
 
+/** `from`: the version that it is believed to point at, or undefined for a new alias; a conflict when it is another. */
+export const moveAlias = (row: AliasRow, from: number | undefined): Statement => ({
+  query: query(
+    from === undefined
+      ? sqlOf.insertInto('aliases').values(row)
+      : sqlOf
+          .updateTable('aliases')
+          .set({ version: row.version, updatedAt: row.updatedAt })
+          .where('model', '=', row.model)
+          .where('alias', '=', row.alias)
+          .where('version', '=', from),
+  ),
+});
+
 export const readAlias = (store: Store, model: string, alias: string): Promise<AliasRow | undefined> =>
   store.first(query(sqlOf.selectFrom('aliases').selectAll().where('model', '=', model).where('alias', '=', alias)));
 

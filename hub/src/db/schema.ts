@@ -3,6 +3,21 @@
 import type { DeploymentState } from '@drover/core/deployment/table';
 import type { ClosedBy, SlotRole } from '@drover/wire/messages';
 import type { Generated } from 'kysely';
+import type { CarriedTables } from './carried-schema.ts';
+import type {
+  BatchTokensTable,
+  ClaimsTable,
+  DeviceCertificatesTable,
+  DeviceIdentitiesTable,
+  EnrolmentsTable,
+  FactoryCasTable,
+  PreauthorizationsTable,
+  RevokedKeysTable,
+} from './identity-tables.ts';
+import type { PeopleTables } from './people-schema.ts';
+import type { ProofTables } from './proof-schema.ts';
+import type { ReleaseTables } from './release-tables.ts';
+import type { DeliveryTables } from './schema-delivery.ts';
 
 export type Presence = 'never' | 'online' | 'offline';
 export type RolloutState = 'running' | 'completed' | 'aborted' | 'superseded';
@@ -257,18 +272,6 @@ export interface CmdsTable {
   readonly endedAt: number | null;
 }
 
-export interface AuditTable {
-  readonly seq: number;
-  readonly at: number;
-  /** Who: a token name, `hub`, or `device:<id>`. */
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly detailJson: string;
-  readonly prevHash: string;
-  readonly hash: string;
-}
-
 export interface IdempotencyTable {
   readonly key: string;
   /** SHA-256 over method, path and body of the request. */
@@ -286,7 +289,7 @@ export interface RunLogsTable {
   readonly text: string;
 }
 
-export interface Tables {
+export interface Tables extends PeopleTables, ProofTables, ReleaseTables, DeliveryTables, CarriedTables {
   readonly meta: MetaTable;
   readonly devices: DevicesTable;
   readonly outboxes: OutboxesTable;
@@ -306,7 +309,14 @@ export interface Tables {
   readonly quarantine: QuarantineTable;
   readonly logs: LogsTable;
   readonly cmds: CmdsTable;
-  readonly audit: AuditTable;
   readonly idempotency: IdempotencyTable;
   readonly runLogs: RunLogsTable;
+  readonly deviceIdentities: DeviceIdentitiesTable;
+  readonly deviceCertificates: DeviceCertificatesTable;
+  readonly revokedKeys: RevokedKeysTable;
+  readonly claims: ClaimsTable;
+  readonly batchTokens: BatchTokensTable;
+  readonly preauthorizations: PreauthorizationsTable;
+  readonly factoryCas: FactoryCasTable;
+  readonly enrolments: EnrolmentsTable;
 }

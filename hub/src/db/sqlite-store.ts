@@ -115,6 +115,8 @@ export function openStore(file: string, now: number): Result<Store> {
   // FULL: a commit is on the disk before the device hears of it, so a power cut loses nothing that was acknowledged.
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
+  // Without it a row that is replaced by INSERT OR REPLACE leaves no trace for the trigger that forbids deleting it.
+  db.pragma('recursive_triggers = ON');
   const migrated = migrate(db, MIGRATIONS, now);
   if (!migrated.ok) {
     db.close();

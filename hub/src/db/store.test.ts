@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { chainAudit } from '@drover/trust/audit/chain';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { chainAudit, commitWithAudit, findAuditBreak, listAudit } from './audit.ts';
+import { commitWithAudit, findAudit, findAuditBreak, listAudit } from './audit.ts';
 import { closeSession, insertDevice, openSession, readDevice, storeState } from './devices.ts';
 import { ensureIdentity } from './meta.ts';
 import { checksumOf, migrate, planMigrations } from './migrate.ts';
@@ -92,7 +93,8 @@ describe('the SQLite store', () => {
 });
 
 describe('migrations', () => {
-  const next = { number: MIGRATIONS.length + 1, name: 'next', statements: ['CREATE TABLE later (x INTEGER) STRICT'] };
+  const unused = Math.max(...MIGRATIONS.map(({ number }) => number)) + 1;
+  const next = { number: unused, name: 'next', statements: ['CREATE TABLE later (x INTEGER) STRICT'] };
 
   it('back the file up before they change one that holds data', async () => {
     await store.commit([device('d1')]);
@@ -125,7 +127,7 @@ describe('migrations', () => {
     await store.close();
     const db = new Database(file);
     const broken = {
-      number: MIGRATIONS.length + 1,
+      number: unused,
       name: 'broken',
       statements: ['CREATE TABLE half (x INTEGER)', 'CREATE TABLE half (x INTEGER)'],
     };
@@ -232,6 +234,30 @@ describe('the audit log', () => {
       /append-only/,
     );
     await expect(store.commit([{ query: query(sqlOf.deleteFrom('audit')) }])).rejects.toThrow(/append-only/);
+    const put = `INSERT OR REPLACE INTO audit SELECT seq, at, 'eve', action, subject, detailJson, prevHash, hash FROM audit`;
+    await expect(store.commit([{ query: { sql: put, parameters: [] } }])).rejects.toThrow(/append-only/);
+    expect(findAuditBreak(await listAudit(store, { limit: 10 }))).toBeUndefined();
+  });
+
+  it('takes several entries in one commit, and lists by actor, action, subject and time', async () => {
+    const of = (actor: string, action: string, subject: string, at: number) => ({
+      at,
+      actor,
+      action,
+      subject,
+      detail: null,
+    });
+    await commitWithAudit(store, [], [of('ada', 'alias.set', 'wear@champion', 10), of('hub', 'alias', 'x', 20)]);
+    await commitWithAudit(store, [], []);
+    await commitWithAudit(store, [], of('ada', 'aliases.set', 'wear@champion', 30));
+    expect(findAuditBreak(await listAudit(store, { limit: 10 }))).toBeUndefined();
+    const seqs = async (filter: Parameters<typeof findAudit>[1], cursor?: number) =>
+      (await findAudit(store, filter, { limit: 10, cursor })).map(({ seq }) => seq);
+    expect(await seqs({})).toEqual([3, 2, 1]);
+    expect(await seqs({}, 3)).toEqual([2, 1]);
+    expect(await seqs({ action: 'alias' })).toEqual([2, 1]);
+    expect(await seqs({ actor: 'ada', subject: 'wear@champion' })).toEqual([3, 1]);
+    expect(await seqs({ since: 20, until: 30 })).toEqual([2]);
   });
 
   it('finds any row that was changed, removed or moved', () => {

@@ -8,6 +8,7 @@ import { listVersionsByManifest, type VersionFacts } from '../db/models.ts';
 import { type DeploymentRow, listDeploymentsById } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import { listOutboxes } from '../db/uplink.ts';
+import { viewIdentities } from '../identity/identity-views.ts';
 
 type DeviceView = Static<typeof Device>;
 type Desired = Readonly<Record<string, { readonly deploymentId: string; readonly manifest: string | null }>>;
@@ -57,8 +58,14 @@ const parseRuntime = (capabilitiesJson: string | null): string | null => {
   return typeof runtime === 'string' && runtime !== '' ? runtime : null;
 };
 
+export const viewRefusal = ({
+  desiredCode,
+  desiredDetail,
+}: Pick<DeviceRow, 'desiredCode' | 'desiredDetail'>): { code: string; detail: string } | null =>
+  desiredCode === null ? null : { code: desiredCode, detail: desiredDetail ?? '' };
+
 /** In the order of `rows`. */
-export async function viewDevices(store: Store, rows: readonly DeviceRow[]): Promise<DeviceView[]> {
+export async function viewDevices(store: Store, rows: readonly DeviceRow[], now: number): Promise<DeviceView[]> {
   if (rows.length === 0) return [];
   const ids = rows.map(({ id }) => id);
   const slots = await listSlotsOf(store, ids);
@@ -75,12 +82,14 @@ export async function viewDevices(store: Store, rows: readonly DeviceRow[]): Pro
   ]);
   const digests = [...manifests].filter((digest) => digest !== null);
   const versions = digests.length === 0 ? [] : await listVersionsByManifest(store, digests);
+  const identities = await viewIdentities(store, ids, now);
   const shared = {
     deployments: new Map(deployments.map((row) => [row.id, row])),
     versions: new Map(versions.map((row) => [row.manifest, row])),
   };
   return rows.map((row): DeviceView => {
     const own = slots.filter(({ device }) => device === row.id);
+    const identity = identities.get(row.id);
     const doc = desired.get(row.id);
     const facts: Facts = { ...shared, slots: own, desired: doc?.slots ?? {} };
     const names = [...new Set([...own.map(({ slot }) => slot), ...Object.keys(facts.desired)])].toSorted();
@@ -94,13 +103,19 @@ export async function viewDevices(store: Store, rows: readonly DeviceRow[]): Pro
       runtime: parseRuntime(row.capabilitiesJson),
       generation: doc?.generation ?? 0,
       reportedGeneration: row.reportedGeneration,
+      desiredRefusal: viewRefusal(row),
+      ...(identity && { identity }),
       slots: names.map((slot) => viewSlot(slot, facts)),
     };
   });
 }
 
-export async function viewDeviceDetail(store: Store, row: DeviceRow): Promise<Static<typeof DeviceDetail>> {
-  const [view] = await viewDevices(store, [row]);
+export async function viewDeviceDetail(
+  store: Store,
+  row: DeviceRow,
+  now: number,
+): Promise<Static<typeof DeviceDetail>> {
+  const [view] = await viewDevices(store, [row], now);
   if (view === undefined) throw new Error('one row gives one view');
   const outboxes = await listOutboxes(store, row.id);
   return {

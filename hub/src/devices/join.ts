@@ -1,10 +1,11 @@
 // Decides whether a device may join and makes its secret, which the hub keeps only as a hash. Never connects anything.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { JoinRequest } from '@drover/wire/http/devices';
 import { commitWithAudit } from '../db/audit.ts';
-import { deleteDevice, insertDevice, readDevice, setLabels, setSecret } from '../db/devices.ts';
+import { type DeviceRow, deleteDevice, insertDevice, readDevice, setLabels, setSecret } from '../db/devices.ts';
 import type { Statement, Store } from '../db/store.ts';
+import { hashSecret } from '../identity/admission.ts';
 
 export interface JoinDeps {
   readonly store: Store;
@@ -19,14 +20,17 @@ export interface Joined {
   readonly secret: string;
 }
 
-export const hashSecret = (secret: string): string => createHash('sha256').update(secret).digest('hex');
-
 /** 50 random bits: enough names for any fleet, short enough to read out. */
-const makeDeviceId = (): string =>
+export const makeDeviceId = (): string =>
   `d-${BigInt(`0x${randomBytes(7).toString('hex')}`)
     .toString(36)
     .slice(-10)
     .padStart(10, '0')}`;
+
+/** What the audit log keeps of a device before it changes. */
+const viewLabels = ({ labelsJson }: DeviceRow): { readonly labels: unknown } => ({
+  labels: JSON.parse(labelsJson) as unknown,
+});
 
 export async function joinDevice(deps: JoinDeps, request: JoinRequest, actor: string): Promise<Result<Joined>> {
   const device = request.id ?? makeDeviceId();
@@ -48,7 +52,10 @@ export async function joinDevice(deps: JoinDeps, request: JoinRequest, actor: st
     actor,
     action,
     subject: device,
-    detail: { labels: request.labels ?? {} },
+    detail: {
+      before: held === undefined ? null : viewLabels(held),
+      after: { labels: request.labels ?? (held === undefined ? {} : viewLabels(held).labels), secret: 'new' },
+    },
   });
   if (!done.ok) return refuse('device_id_taken', `"${device}" joined at this moment.`);
   if (held !== undefined) deps.endSession(device);
@@ -56,13 +63,14 @@ export async function joinDevice(deps: JoinDeps, request: JoinRequest, actor: st
 }
 
 export async function removeDevice(deps: JoinDeps, device: string, actor: string): Promise<Result<undefined>> {
-  if ((await readDevice(deps.store, device)) === undefined) return refuse('device_unknown', `"${device}".`);
+  const held = await readDevice(deps.store, device);
+  if (held === undefined) return refuse('device_unknown', `"${device}".`);
   const done = await commitWithAudit(deps.store, [deleteDevice(device)], {
     at: deps.now(),
     actor,
     action: 'device.remove',
     subject: device,
-    detail: null,
+    detail: { before: { ...viewLabels(held), joinedAt: new Date(held.joinedAt).toISOString() }, after: null },
   });
   if (!done.ok) return refuse('device_unknown', `"${device}".`);
   deps.endSession(device);

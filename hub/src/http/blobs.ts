@@ -2,15 +2,18 @@
 
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { mayDo } from '@drover/core/roles';
 import { Hex64, PageQuery, page } from '@drover/wire/http/common';
 import { Blob } from '@drover/wire/http/models';
 import { Dataset } from '@drover/wire/http/runs';
 import Type from 'typebox';
 import type { BlobStore, StoredBlob } from '../blobs/blob-store.ts';
 import { commitWithAudit } from '../db/audit.ts';
+import { findConfidentialModelOf } from '../db/model-lookup.ts';
 import { type DatasetRow, ensureBlob, ensureDataset, listDatasets, readDataset } from '../db/models.ts';
 import type { Store } from '../db/store.ts';
+import type { Principal } from '../people/principal.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import { cutPage, DEFAULT_LIMIT, readCursor } from './pages.ts';
 import type { Api } from './server.ts';
@@ -29,12 +32,18 @@ const viewDataset = (row: DatasetRow) => ({
   createdAt: new Date(row.createdAt).toISOString(),
 });
 
+/** The one kind of range that is served: the rest from a byte on, for a transfer that broke off. Any other is ignored. */
+function readFrom(range: string | undefined, size: number): number {
+  const from = Number(/^bytes=([0-9]{1,15})-$/.exec(range ?? '')?.[1] ?? 0);
+  return from < size ? from : 0;
+}
+
 /** What is left of a refused upload is read and dropped up to these bounds. */
 const REST_BYTES = 64 * 1024 * 1024;
 const REST_MS = 10_000;
 
 /** A client that still writes when its connection ends would see a broken pipe instead of the reason. */
-async function dropRest(body: Readable): Promise<void> {
+export async function dropRest(body: Readable): Promise<void> {
   if (body.readableEnded || body.destroyed) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, REST_MS);
@@ -79,6 +88,17 @@ export function addBlobRoutes(api: Api, deps: BlobRouteDeps): void {
     );
   }
 
+  /** What leaves the hub only sealed for devices is not given in the clear to whoever may look on. */
+  async function checkConfidential(principal: Principal | undefined, sha256: string): Promise<Result<undefined>> {
+    if (principal !== undefined && mayDo(principal.roles, 'trainer')) return accept(undefined);
+    const model = await findConfidentialModelOf(store, sha256);
+    if (model === undefined) return accept(undefined);
+    return refuse(
+      'role_missing',
+      `The model "${model}" is confidential: the role "trainer" (or admin) reads its bytes.`,
+    );
+  }
+
   const refuseUpload = async (reply: Parameters<typeof sendRefusal>[0], refusal: Refusal) => {
     await dropRest(reply.request.raw);
     return sendRefusal(reply.header('connection', 'close'), refusal);
@@ -87,6 +107,7 @@ export function addBlobRoutes(api: Api, deps: BlobRouteDeps): void {
   api.post(
     '/api/v1/blobs',
     {
+      config: { needs: 'trainer' },
       bodyLimit: deps.maxBytes,
       schema: {
         tags: ['models'],
@@ -104,14 +125,22 @@ export function addBlobRoutes(api: Api, deps: BlobRouteDeps): void {
 
   api.get(
     '/api/v1/blobs/:sha256',
-    { schema: { tags: ['models'], summary: 'The bytes with this SHA-256', params: Type.Object({ sha256: Hex64 }) } },
+    {
+      config: { needs: 'viewer' },
+      schema: { tags: ['models'], summary: 'The bytes with this SHA-256', params: Type.Object({ sha256: Hex64 }) },
+    },
     async (request, reply) => {
       const { sha256 } = request.params;
+      const held = await checkConfidential(request.principal, sha256);
+      if (!held.ok) return sendRefusal(reply, held);
       const size = await deps.blobs.size(sha256);
       if (size === undefined)
         return sendRefusal(reply, refuse('artifact_unknown', `There is no blob sha256:${sha256}.`));
-      void reply.header('content-length', size).header('etag', `"${sha256}"`).type('application/octet-stream');
-      return reply.send(createReadStream(deps.blobs.path(sha256)));
+      void reply.header('etag', `"${sha256}"`).header('accept-ranges', 'bytes').type('application/octet-stream');
+      const from = readFrom((request as { headers: { range?: string } }).headers.range, size);
+      if (from > 0) void reply.status(206).header('content-range', `bytes ${from}-${size - 1}/${size}`);
+      void reply.header('content-length', size - from);
+      return reply.send(createReadStream(deps.blobs.path(sha256), { start: from }));
     },
   );
 
@@ -119,6 +148,7 @@ export function addBlobRoutes(api: Api, deps: BlobRouteDeps): void {
   api.post(
     '/api/v1/datasets',
     {
+      config: { needs: 'trainer' },
       bodyLimit: deps.maxBytes,
       schema: {
         tags: ['training'],
@@ -134,12 +164,15 @@ export function addBlobRoutes(api: Api, deps: BlobRouteDeps): void {
       if (size === 0) return sendRefusal(reply, refuse('data_empty', 'The data set has no bytes.'));
       const at = now();
       const row: DatasetRow = { sha256, size, name: request.query.name, project: 'default', createdAt: at };
+      const held = await readDataset(store, sha256);
+      // The same bytes again change nothing.
+      if (held !== undefined) return reply.status(201).send(viewDataset(held));
       await commitWithAudit(store, [ensureBlob({ sha256, size, createdAt: at }), ensureDataset(row)], {
         at,
-        actor: 'operator',
+        actor: request.actor,
         action: 'dataset.store',
         subject: sha256,
-        detail: { name: row.name, size },
+        detail: { before: null, after: { name: row.name, size } },
       });
       return reply.status(201).send(viewDataset((await readDataset(store, sha256)) ?? row));
     },
@@ -148,6 +181,7 @@ export function addBlobRoutes(api: Api, deps: BlobRouteDeps): void {
   api.get(
     '/api/v1/datasets',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags: ['training'],
         summary: 'List data sets',

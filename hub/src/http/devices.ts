@@ -1,28 +1,25 @@
 // Serves devices: join, list with a label query, detail, labels, removal. Never speaks MQTT.
 import { matchesQuery, parseQuery } from '@drover/core/query';
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import { DeviceId, type EnvelopeJson, Labels, PageQuery, page } from '@drover/wire/http/common';
+import { DeviceId, Labels, PageQuery, page } from '@drover/wire/http/common';
 import { Device, DeviceDetail, JoinRequest, JoinResponse } from '@drover/wire/http/devices';
 import Type from 'typebox';
-import { commitWithAudit } from '../db/audit.ts';
-import {
-  type DeviceRow,
-  listDeviceLabels,
-  listDevices,
-  listDevicesById,
-  readDevice,
-  setLabels,
-} from '../db/devices.ts';
+import { type DeviceRow, listDeviceLabels, listDevices, listDevicesById, readDevice } from '../db/devices.ts';
 import { viewDeviceDetail, viewDevices } from '../devices/device-views.ts';
 import { type JoinDeps, joinDevice, removeDevice } from '../devices/join.ts';
+import { labelDevice } from '../devices/label.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import { cutPage, DEFAULT_LIMIT, readCursor } from './pages.ts';
 import type { Api } from './server.ts';
 
 export interface DeviceRouteDeps extends JoinDeps {
+  /** Only then a secret opens the broker. */
+  readonly isDev: boolean;
   readonly hubId: string;
   readonly mqttUrl: string;
-  readonly root: EnvelopeJson;
+  readonly devicesUrl: string;
+  /** What a device is handed to begin its trust with, as it is now. */
+  readonly roots: () => Promise<Pick<JoinResponse, 'root' | 'tufRoot'>>;
 }
 
 const tags = ['devices'];
@@ -52,12 +49,13 @@ async function findDevices(
 }
 
 export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
-  const { store } = deps;
+  const { store, mqttUrl, devicesUrl, hubId } = deps;
 
   // No Idempotency-Key here: the answer holds a secret that the hub must not keep.
   api.post(
     '/api/v1/devices',
     {
+      config: { needs: 'operator' },
       schema: {
         tags,
         summary: 'Let a device join; its secret is shown once',
@@ -66,15 +64,17 @@ export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const joined = await joinDevice(deps, request.body, 'operator');
+      if (!deps.isDev) return sendRefusal(reply, refuse('join_needs_claim', 'This hub runs without --dev.'));
+      const joined = await joinDevice(deps, request.body, request.actor);
       if (!joined.ok) return sendRefusal(reply, joined);
-      return reply.status(201).send({ ...joined.value, mqttUrl: deps.mqttUrl, hubId: deps.hubId, root: deps.root });
+      return reply.status(201).send({ ...joined.value, mqttUrl, devicesUrl, hubId, ...(await deps.roots()) });
     },
   );
 
   api.get(
     '/api/v1/devices',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'List devices by id',
@@ -94,23 +94,27 @@ export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
         ({ id }) => id,
         (row) => row,
       );
-      return reply.send({ items: await viewDevices(store, cut.items), nextCursor: cut.nextCursor });
+      return reply.send({ items: await viewDevices(store, cut.items, deps.now()), nextCursor: cut.nextCursor });
     },
   );
 
   api.get(
     '/api/v1/devices/:id',
-    { schema: { tags, summary: 'One device', params: One, response: { 200: DeviceDetail, ...problemResponses } } },
+    {
+      config: { needs: 'viewer' },
+      schema: { tags, summary: 'One device', params: One, response: { 200: DeviceDetail, ...problemResponses } },
+    },
     async (request, reply) => {
       const row = await readDevice(store, request.params.id);
       if (row === undefined) return sendRefusal(reply, refuse('device_unknown', `"${request.params.id}".`));
-      return reply.send(await viewDeviceDetail(store, row));
+      return reply.send(await viewDeviceDetail(store, row, deps.now()));
     },
   );
 
   api.put(
     '/api/v1/devices/:id/labels',
     {
+      config: { needs: 'operator' },
       schema: {
         tags,
         summary: 'Replace the labels of a device',
@@ -121,23 +125,16 @@ export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const entry = {
-        at: deps.now(),
-        actor: 'operator',
-        action: 'device.label',
-        subject: id,
-        detail: { labels: request.body },
-      };
-      const done = await commitWithAudit(store, [setLabels(id, request.body)], entry);
-      const row = done.ok ? await readDevice(store, id) : undefined;
-      if (row === undefined) return sendRefusal(reply, refuse('device_unknown', `"${id}".`));
-      return reply.send(await viewDeviceDetail(store, row));
+      const labelled = await labelDevice(deps, id, request.body, request.actor);
+      if (!labelled.ok) return sendRefusal(reply, labelled);
+      return reply.send(await viewDeviceDetail(store, labelled.value, deps.now()));
     },
   );
 
   api.delete(
     '/api/v1/devices/:id',
     {
+      config: { needs: 'operator' },
       schema: {
         tags,
         summary: 'Remove a device and end its session',
@@ -146,7 +143,7 @@ export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const removed = await removeDevice(deps, request.params.id, 'operator');
+      const removed = await removeDevice(deps, request.params.id, request.actor);
       return removed.ok ? reply.status(204).send(null) : sendRefusal(reply, removed);
     },
   );

@@ -12,7 +12,7 @@ export const envelopeToJson = (envelope: SignedEnvelope): EnvelopeJson => ({
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Buffer.from would skip what is no base64: the bytes that are verified must be those that were sent. */
-function readBase64(text: string): Uint8Array | undefined {
+export function readBase64(text: string): Uint8Array | undefined {
   return BASE64.test(text) ? Buffer.from(text, 'base64') : undefined;
 }
 

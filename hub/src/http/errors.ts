@@ -6,6 +6,27 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 /** Codes whose status does not follow from their kind. */
 const STATUS: { readonly [K in ReasonCode]?: number } = {
   token_refused: 401,
+  token_expired: 401,
+  session_ended: 401,
+  sign_in_refused: 401,
+  sign_in_locked: 429,
+  rate_limited: 429,
+  role_missing: 403,
+  csrf_refused: 403,
+  setup_code_refused: 403,
+  oidc_failed: 403,
+  oidc_no_role: 403,
+  oidc_name_taken: 409,
+  oidc_off: 404,
+  person_unknown: 404,
+  person_exists: 409,
+  person_limit: 409,
+  person_elsewhere: 409,
+  last_admin: 409,
+  api_token_unknown: 404,
+  api_token_exists: 409,
+  password_weak: 422,
+  roles_invalid: 422,
   host_refused: 421,
   origin_refused: 403,
   not_found: 404,
@@ -17,8 +38,26 @@ const STATUS: { readonly [K in ReasonCode]?: number } = {
   body_type: 415,
   device_id_taken: 409,
   device_unknown: 404,
+  device_certificate_missing: 401,
+  device_certificate_invalid: 401,
+  device_certificate_expired: 401,
+  device_secret_wrong: 401,
+  device_revoked: 403,
+  device_rate_limited: 429,
+  device_proof_wrong: 401,
+  claim_unknown: 401,
+  claim_expired: 403,
+  claim_used: 409,
+  enrol_key_known: 409,
+  join_needs_claim: 409,
+  enrol_other_device: 409,
+  enrolment_unknown: 404,
+  enrolment_rejected: 403,
+  enrolment_changed: 409,
+  enrolment_queue_full: 429,
   model_unknown: 404,
   version_unknown: 404,
+  oms_unknown: 404,
   rollout_unknown: 404,
   rollout_ended: 409,
   write_conflict: 409,
@@ -26,11 +65,19 @@ const STATUS: { readonly [K in ReasonCode]?: number } = {
   blob_quota: 507,
   cmd_limit: 429,
   version_conflict: 409,
+  release_unlisted: 409,
+  release_full: 409,
+  metadata_version: 409,
+  root_key_missing: 409,
   idempotency_conflict: 422,
   idempotency_busy: 409,
   run_not_active: 409,
   queue_full: 429,
   disk_full: 507,
+  report_stale: 409,
+  report_conflict: 409,
+  report_proof_wrong: 403,
+  report_too_large: 413,
 };
 
 const BY_KIND = { permanent: 400, integrity: 422, transient: 503, internal: 500 } as const;
@@ -58,9 +105,16 @@ export function describeProblem(refusal: Refusal, requestId: string): Problem {
 
 export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
   const problem = describeProblem(refusal, reply.request.id);
-  if (refusal.code === 'token_refused') void reply.header('www-authenticate', 'Bearer realm="drover"');
-  if (problem.status === 429 || problem.status === 503) void reply.header('retry-after', '1');
+  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="drover"');
+  const isLater = problem.status === 429 || problem.status === 503;
+  if (isLater && !reply.hasHeader('retry-after')) void reply.header('retry-after', '1');
   return reply.status(problem.status).type('application/problem+json').serializer(JSON.stringify).send(problem);
+}
+
+/** A refusal that may say in how many seconds to come back. */
+export function sendDelayed(reply: FastifyReply, refusal: Refusal & { readonly retryAfterS?: number }): FastifyReply {
+  const { retryAfterS } = refusal;
+  return sendRefusal(retryAfterS === undefined ? reply : reply.header('retry-after', retryAfterS), refusal);
 }
 
 /** The problem as every route states it in the API description. */

@@ -1,5 +1,5 @@
 // Serves liveness, readiness and metrics. Live means that the process answers; ready, that it can do its work. The two
-// health routes answer without a token and say nothing about the fleet; metrics need the token.
+// health routes answer anybody and say nothing about the fleet; metrics need any role.
 
 import Type from 'typebox';
 import type { HubMetrics } from '../metrics.ts';
@@ -31,7 +31,7 @@ export function addHealthRoutes(
 ): void {
   api.get(
     '/health/live',
-    { config: { open: true }, schema: { security: [], tags: ['health'], response: { 200: Live } } },
+    { config: { needs: 'public' }, schema: { tags: ['health'], response: { 200: Live } } },
     async () => ({
       status: 'ok' as const,
     }),
@@ -39,7 +39,7 @@ export function addHealthRoutes(
 
   api.get(
     '/health/ready',
-    { config: { open: true }, schema: { security: [], tags: ['health'], response: { 200: Ready, 503: Ready } } },
+    { config: { needs: 'public' }, schema: { tags: ['health'], response: { 200: Ready, 503: Ready } } },
     async (_request, reply) => {
       const checks = await Promise.all(deps.checks.map(runCheck));
       const isReady = checks.every(([, said]) => said === 'ok');
@@ -51,7 +51,7 @@ export function addHealthRoutes(
 
   api.get(
     '/metrics',
-    { schema: { tags: ['health'], summary: 'Prometheus metrics; needs the token' } },
+    { config: { needs: 'viewer' }, schema: { tags: ['health'], summary: 'Prometheus metrics' } },
     async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.text()),
   );
 }

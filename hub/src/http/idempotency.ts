@@ -17,9 +17,10 @@ declare module 'fastify' {
   }
 }
 
-const digestRequest = (method: string, url: string, body: unknown): string =>
+/** Who asks is part of it: a key that another person used before shows nobody their answer. */
+const digestRequest = (actor: string, method: string, url: string, body: unknown): string =>
   createHash('sha256')
-    .update(JSON.stringify([method, url, body ?? null]))
+    .update(JSON.stringify([actor, method, url, body ?? null]))
     .digest('hex');
 
 /** Adds the behaviour to the POST routes of `api` that take JSON. */
@@ -36,7 +37,7 @@ export function addIdempotency(api: Api, deps: { readonly store: Store; readonly
         refuse('request_invalid', 'The Idempotency-Key must be 1 to 128 printable characters.'),
       );
     }
-    const digest = digestRequest(request.method, request.url, request.body);
+    const digest = digestRequest(request.actor, request.method, request.url, request.body);
     const claimed = await store.commit([dropOldKeys(now() - KEPT_MS), claimKey(key, digest, now())]);
     if (claimed.ok) {
       request.idempotencyKey = key;

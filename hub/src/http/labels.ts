@@ -5,11 +5,12 @@ import { problemResponses, sendRefusal } from './errors.ts';
 import { addIdempotency } from './idempotency.ts';
 import type { Api } from './server.ts';
 
-export function addLabelRoutes(api: Api, deps: PushDeps & { readonly now: () => number }): void {
+export function addLabelRoutes(api: Api, deps: PushDeps): void {
   addIdempotency(api, deps);
   api.post(
     '/api/v1/labels',
     {
+      config: { needs: 'operator' },
       schema: {
         tags: ['monitoring'],
         summary: 'Send truths of earlier predictions to their device',
@@ -18,7 +19,7 @@ export function addLabelRoutes(api: Api, deps: PushDeps & { readonly now: () => 
       },
     },
     async (request, reply) => {
-      const pushed = await pushLabels(deps, request.body);
+      const pushed = await pushLabels(deps, request.body, request.actor);
       return pushed.ok
         ? reply.status(202).send({ ...pushed.value, commands: [...pushed.value.commands] })
         : sendRefusal(reply, pushed);

@@ -1,5 +1,5 @@
 // Serves the registry: prepare, publish, list, aliases. The decisions are the registry's.
-import { refuse } from '@drover/core/reasons';
+import { accept, refuse } from '@drover/core/reasons';
 import { Name, PageQuery, page } from '@drover/wire/http/common';
 import {
   AliasRequest,
@@ -21,6 +21,7 @@ import { envelopeFromJson } from './envelopes.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import { addIdempotency } from './idempotency.ts';
 import { cutPage, DEFAULT_LIMIT, readCursor } from './pages.ts';
+import { readPublication } from './release-files.ts';
 import type { Api } from './server.ts';
 
 /** A version number in a path. */
@@ -34,6 +35,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.get(
     '/api/v1/models',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'List models',
@@ -62,6 +64,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.get(
     '/api/v1/models/:model',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'One model',
@@ -81,6 +84,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.post(
     '/api/v1/models/:model/prepare',
     {
+      config: { needs: 'trainer' },
       schema: {
         tags,
         summary: 'Check an uploaded ONNX file and propose the manifest to sign',
@@ -98,6 +102,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.post(
     '/api/v1/models/:model/versions',
     {
+      config: { needs: 'trainer' },
       schema: {
         tags,
         summary: 'Register a signed manifest as a version',
@@ -109,7 +114,13 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
     async (request, reply) => {
       const envelope = envelopeFromJson(request.body.envelope);
       if (!envelope.ok) return sendRefusal(reply, envelope);
-      const published = await publishVersion(deps, envelope.value, { actor: 'operator', model: request.params.model });
+      const release = request.body.release === undefined ? accept(undefined) : readPublication(request.body.release);
+      if (!release.ok) return sendRefusal(reply, release);
+      const published = await publishVersion(deps, envelope.value, {
+        actor: request.actor,
+        model: request.params.model,
+        ...(release.value !== undefined && { release: release.value }),
+      });
       if (!published.ok) return sendRefusal(reply, published);
       const [view] = await viewVersions(store, [published.value]);
       if (view === undefined) throw new Error('a version that was stored has no view');
@@ -120,6 +131,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.get(
     '/api/v1/models/:model/versions',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'Versions of a model, newest first',
@@ -152,6 +164,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.get(
     '/api/v1/models/:model/versions/:version',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'One version and what was signed',
@@ -170,6 +183,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.get(
     '/api/v1/manifests/:sha256',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'The version with this manifest digest',
@@ -187,6 +201,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
   api.put(
     '/api/v1/models/:model/aliases/:alias',
     {
+      config: { needs: 'trainer' },
       schema: {
         tags,
         summary: 'Point an alias at a version',
@@ -197,7 +212,7 @@ export function addModelRoutes(api: Api, deps: RegistryDeps): void {
     },
     async (request, reply) => {
       const { model, alias } = request.params;
-      const pointed = await pointAlias(deps, { model, alias, version: request.body.version, actor: 'operator' });
+      const pointed = await pointAlias(deps, { model, alias, version: request.body.version, actor: request.actor });
       if (!pointed.ok) return sendRefusal(reply, pointed);
       const row = await readModel(store, model);
       const [view] = row === undefined ? [] : await viewModels(store, [row]);

@@ -1,13 +1,15 @@
 // Serves what the fleet reports and what the hub is doing. Never merges a window itself.
 import { refuse } from '@drover/core/reasons';
-import { Status, Summary, SummaryQuery } from '@drover/wire/http/monitoring';
+import { DriftQuery, DriftView, Status, Summary, SummaryQuery } from '@drover/wire/http/monitoring';
 import type { Static } from 'typebox';
+import type { DriftFilter } from '../monitoring/drift-view.ts';
 import type { Summarise } from '../monitoring/summary.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import type { Api } from './server.ts';
 
 export interface MonitoringRouteDeps {
   readonly summarise: Summarise;
+  readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly status: () => Promise<Static<typeof Status>>;
 }
 
@@ -18,6 +20,7 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
   api.get(
     '/api/v1/summary',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'Predictions, latency and quality per slot and version',
@@ -43,8 +46,25 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
   );
 
   api.get(
+    '/api/v1/drift',
+    {
+      config: { needs: 'viewer' },
+      schema: {
+        tags,
+        summary: 'Features of devices that moved from what is usual for them, and what these devices have in common',
+        querystring: DriftQuery,
+        response: { 200: DriftView, ...problemResponses },
+      },
+    },
+    async (request) => deps.drift(request.query),
+  );
+
+  api.get(
     '/api/v1/status',
-    { schema: { tags, summary: 'The hub at a glance', response: { 200: Status, ...problemResponses } } },
+    {
+      config: { needs: 'viewer' },
+      schema: { tags, summary: 'The hub at a glance', response: { 200: Status, ...problemResponses } },
+    },
     async () => deps.status(),
   );
 }

@@ -5,7 +5,7 @@ import { Deployment, Rollout, RolloutRequest } from '@drover/wire/http/rollouts'
 import Type from 'typebox';
 import { listDeployments, listRollouts, type RolloutRow, readRollout } from '../db/rollouts.ts';
 import { abortRollout, createRollout, type RolloutDeps } from '../rollouts/create.ts';
-import { viewDeployment, viewRollouts } from '../rollouts/rollout-views.ts';
+import { viewDeployments, viewRollouts } from '../rollouts/rollout-views.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import { addIdempotency } from './idempotency.ts';
 import { cutPage, DEFAULT_LIMIT, readCursor } from './pages.ts';
@@ -27,6 +27,7 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
   api.post(
     '/api/v1/rollouts',
     {
+      config: { needs: 'operator' },
       schema: {
         tags,
         summary: 'Roll a version out to devices',
@@ -35,7 +36,7 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
       },
     },
     async (request, reply) => {
-      const created = await createRollout(deps, request.body, 'operator');
+      const created = await createRollout(deps, request.body, request.actor);
       if (!created.ok) return sendRefusal(reply, created);
       const { id } = created.value;
       return reply
@@ -48,6 +49,7 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
   api.get(
     '/api/v1/rollouts',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'List rollouts, newest first',
@@ -75,7 +77,10 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
 
   api.get(
     '/api/v1/rollouts/:id',
-    { schema: { tags, summary: 'One rollout', params: One, response: { 200: Rollout, ...problemResponses } } },
+    {
+      config: { needs: 'viewer' },
+      schema: { tags, summary: 'One rollout', params: One, response: { 200: Rollout, ...problemResponses } },
+    },
     async (request, reply) => {
       const row = await readRollout(store, request.params.id);
       if (row === undefined) return sendRefusal(reply, refuse('rollout_unknown', `"${request.params.id}".`));
@@ -86,6 +91,7 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
   api.post(
     '/api/v1/rollouts/:id/abort',
     {
+      config: { needs: 'operator' },
       schema: {
         tags,
         summary: 'Stop a rollout; devices that have the version keep it',
@@ -94,7 +100,7 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
       },
     },
     async (request, reply) => {
-      const aborted = await abortRollout(deps, request.params.id, 'operator');
+      const aborted = await abortRollout(deps, request.params.id, request.actor);
       return aborted.ok ? reply.send(await viewOne(aborted.value)) : sendRefusal(reply, aborted);
     },
   );
@@ -102,6 +108,7 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
   api.get(
     '/api/v1/rollouts/:id/deployments',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'The deployments of a rollout, one a device',
@@ -121,7 +128,13 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
         limit: limit + 1,
         ...(cursor.value === undefined ? {} : { cursor: cursor.value }),
       });
-      return reply.send(cutPage(rows, limit, (row) => row.id, viewDeployment));
+      const cut = cutPage(
+        rows,
+        limit,
+        (row) => row.id,
+        (row) => row,
+      );
+      return reply.send({ items: await viewDeployments(store, cut.items), nextCursor: cut.nextCursor });
     },
   );
 }

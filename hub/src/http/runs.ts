@@ -30,6 +30,7 @@ export function addRunRoutes(api: Api, deps: RunRouteDeps): void {
   api.post(
     '/api/v1/runs',
     {
+      config: { needs: 'trainer' },
       schema: {
         tags,
         summary: 'Train a model from a data set',
@@ -38,7 +39,7 @@ export function addRunRoutes(api: Api, deps: RunRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const submitted = await runner.submit(request.body, 'operator');
+      const submitted = await runner.submit(request.body, request.actor);
       if (!submitted.ok) return sendRefusal(reply, submitted);
       return reply.status(202).header('location', `/api/v1/runs/${submitted.value.id}`).send(viewRun(submitted.value));
     },
@@ -47,6 +48,7 @@ export function addRunRoutes(api: Api, deps: RunRouteDeps): void {
   api.get(
     '/api/v1/runs',
     {
+      config: { needs: 'viewer' },
       schema: {
         tags,
         summary: 'List runs, newest first',
@@ -69,7 +71,10 @@ export function addRunRoutes(api: Api, deps: RunRouteDeps): void {
 
   api.get(
     '/api/v1/runs/:id',
-    { schema: { tags, summary: 'One run', params: One, response: { 200: Run, ...problemResponses } } },
+    {
+      config: { needs: 'viewer' },
+      schema: { tags, summary: 'One run', params: One, response: { 200: Run, ...problemResponses } },
+    },
     async (request, reply) => {
       const row = await readRun(store, request.params.id);
       return row === undefined
@@ -80,16 +85,19 @@ export function addRunRoutes(api: Api, deps: RunRouteDeps): void {
 
   api.post(
     '/api/v1/runs/:id/cancel',
-    { schema: { tags, summary: 'Cancel a run', params: One, response: { 200: Run, ...problemResponses } } },
+    {
+      config: { needs: 'trainer' },
+      schema: { tags, summary: 'Cancel a run', params: One, response: { 200: Run, ...problemResponses } },
+    },
     async (request, reply) => {
-      const cancelled = await runner.cancel(request.params.id, 'operator');
+      const cancelled = await runner.cancel(request.params.id, request.actor);
       return cancelled.ok ? reply.send(viewRun(cancelled.value)) : sendRefusal(reply, cancelled);
     },
   );
 
   api.get(
     '/api/v1/runs/:id/log',
-    { schema: { tags, summary: 'What the trainer said, as text', params: One } },
+    { config: { needs: 'viewer' }, schema: { tags, summary: 'What the trainer said, as text', params: One } },
     async (request, reply) => {
       const { id } = request.params;
       if ((await readRun(store, id)) === undefined)

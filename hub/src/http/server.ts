@@ -1,4 +1,4 @@
-// Builds the HTTP side: fastify with strict schemas, authentication, problems, limits, the API description. It knows no
+// Builds the HTTP side: fastify with strict schemas, the gate, problems, limits, the API description. It knows no
 // route of its own but the description; routes come as plugins. Never knows MQTT or SQL.
 
 import { randomBytes } from 'node:crypto';
@@ -9,34 +9,33 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
-  type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
   LogController,
-  type RawServerBase,
 } from 'fastify';
-import { type AuthRules, checkRequest } from './auth.ts';
+import type { Api } from './api.ts';
+import { addCookies, type Cookies } from './cookies.ts';
+import { describeNeed } from './describe-need.ts';
 import { handleError, sendRefusal } from './errors.ts';
+import { addGate, type GateDeps, type RouteNeed } from './gate.ts';
+import { addLimits, type Limits } from './limits.ts';
+import { withoutListening } from './listen-log.ts';
 import { compileStrictly } from './strict.ts';
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The route answers without a token. */
-    open?: boolean;
-  }
+export type { Api } from './api.ts';
+
+/** What the server brings for routes that need it. */
+export interface ServerParts {
+  readonly limits: Limits;
+  readonly cookies: Cookies;
 }
 
-/** What every route file gets. */
-export type Api = FastifyInstance<RawServerBase, never, never, FastifyBaseLogger, TypeBoxTypeProvider>;
-
-export interface ServerDeps {
+export interface ServerDeps extends GateDeps {
   readonly log: FastifyBaseLogger;
-  /** Read at each request: the port is known only once the hub listens. */
-  readonly rules: () => AuthRules;
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  readonly tls: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
   readonly version: string;
   readonly now: () => number;
-  readonly routes: readonly ((api: Api) => void)[];
+  readonly routes: readonly ((api: Api, parts: ServerParts) => void)[];
   /** Told of each answer: method, route pattern, status, seconds. */
   readonly observe: (method: string, route: string, status: number, seconds: number) => void;
 }
@@ -46,9 +45,15 @@ export const JSON_BODY_BYTES = 4 * 1024 * 1024;
 /** An upload may take long; a body that trickles may not hold a connection for ever. */
 const REQUEST_MS = 15 * 60_000;
 
-export async function buildServer(deps: ServerDeps): Promise<Api> {
+export interface Server {
+  readonly api: Api;
+  /** Every route with what it needs. */
+  readonly routes: readonly RouteNeed[];
+}
+
+export async function buildServer(deps: ServerDeps): Promise<Server> {
   const shared = {
-    loggerInstance: deps.log,
+    loggerInstance: withoutListening(deps.log),
     // One line of our own for each answer, without headers.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: JSON_BODY_BYTES,
@@ -77,12 +82,10 @@ export async function buildServer(deps: ServerDeps): Promise<Api> {
   );
   api.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id);
-    const { host, origin, authorization } = request.headers;
-    const isOpen = request.routeOptions.config.open === true;
-    const checked = checkRequest({ host, origin, authorization, isOpen }, deps.rules());
-    if (!checked.ok) return sendRefusal(reply, checked);
-    return undefined;
   });
+  const cookies = await addCookies(api, deps.tls === undefined ? 'http' : 'https');
+  const limits = await addLimits(api);
+  const routes = addGate(api, deps, { limits, readSession: (request) => cookies.read(request, 'session') });
   api.addHook('onSend', async (_request, reply) => {
     void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });
@@ -101,13 +104,16 @@ export async function buildServer(deps: ServerDeps): Promise<Api> {
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
     },
+    transform: describeNeed,
   });
   for (const route of deps.routes) {
     // A plugin of its own, so that content types of one part do not leak into the others.
-    await api.register(async (scope) => route(scope as unknown as Api));
+    await api.register(async (scope) => route(scope as unknown as Api, { limits, cookies }));
   }
   await api.register(async (scope) => {
-    scope.get('/api/v1/openapi.json', { schema: { hide: true } }, async () => scope.swagger());
+    scope.get('/api/v1/openapi.json', { config: { needs: 'viewer' }, schema: { hide: true } }, async () =>
+      scope.swagger(),
+    );
   });
-  return api;
+  return { api, routes };
 }

@@ -57,7 +57,7 @@ describe('pushing labels', () => {
       sent.push(body.kind === 'pushLabels' ? body.labels.length : 0);
       return accept(`c${sent.length}`);
     };
-    const pushed = await pushLabels({ store, sendCmd }, { device: 'd1', labels });
+    const pushed = await pushLabels({ store, sendCmd, now: () => 5 }, { device: 'd1', labels }, 'ada');
     expect(pushed).toEqual({ ok: true, value: { labels: 600, commands: ['c1', 'c2', 'c3'] } });
     expect(sent).toEqual([256, 256, 88]);
   });
@@ -65,12 +65,12 @@ describe('pushing labels', () => {
   it('says how many were taken when one is not', async () => {
     let count = 0;
     const sendCmd = async (): Promise<Result<string>> => (count++ === 0 ? accept('c1') : refuse('cmd_limit', 'Full.'));
-    expect(await pushLabels({ store, sendCmd }, { device: 'd1', labels })).toEqual({
+    expect(await pushLabels({ store, sendCmd, now: () => 5 }, { device: 'd1', labels }, 'ada')).toEqual({
       ok: false,
       code: 'cmd_limit',
       detail: 'Full. 256 of 600 labels were taken; send the others again.',
     });
-    expect(await pushLabels({ store, sendCmd }, { device: 'nobody', labels })).toMatchObject({
+    expect(await pushLabels({ store, sendCmd, now: () => 5 }, { device: 'nobody', labels }, 'ada')).toMatchObject({
       code: 'device_unknown',
     });
   });

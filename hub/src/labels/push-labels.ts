@@ -4,11 +4,13 @@ import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons'
 import type { LabelsRequest } from '@drover/wire/http/monitoring';
 import { LABELS_PER_CMD, PAYLOAD_BYTES } from '@drover/wire/limits';
 import type { Cmd, Label } from '@drover/wire/messages';
+import { commitWithAudit } from '../db/audit.ts';
 import { readDevice } from '../db/devices.ts';
 import type { Store } from '../db/store.ts';
 
 export interface PushDeps {
   readonly store: Store;
+  readonly now: () => number;
   readonly sendCmd: (device: string, body: Cmd['body'], ttlMs: number) => Promise<Result<string>>;
 }
 
@@ -45,17 +47,27 @@ export function splitLabels(labels: readonly Label[]): Label[][] {
 }
 
 /** Refuses with the first command that is not taken, and says how many labels were. */
-export async function pushLabels(deps: PushDeps, request: LabelsRequest): Promise<Result<Pushed>> {
+export async function pushLabels(deps: PushDeps, request: LabelsRequest, actor: string): Promise<Result<Pushed>> {
   const { device, labels } = request;
   if ((await readDevice(deps.store, device)) === undefined) return refuse('device_unknown', `"${device}".`);
   const commands: string[] = [];
   let done = 0;
+  /** The labels themselves are data of the device: the log says how many, by whom and in which commands. */
+  const tell = async (): Promise<void> => {
+    if (done === 0) return;
+    const detail = { before: null, after: { labels: done, commands } };
+    await commitWithAudit(deps.store, [], { at: deps.now(), actor, action: 'labels.push', subject: device, detail });
+  };
   for (const part of splitLabels(labels)) {
     const sent = await deps.sendCmd(device, { kind: 'pushLabels', labels: part }, TTL_MS);
-    if (!sent.ok) return describeStop(sent, done, labels.length);
+    if (!sent.ok) {
+      await tell();
+      return describeStop(sent, done, labels.length);
+    }
     commands.push(sent.value);
     done += part.length;
   }
+  await tell();
   return accept({ labels: done, commands });
 }
 

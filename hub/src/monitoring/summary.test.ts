@@ -11,6 +11,7 @@ import { ensureModel, insertVersion } from '../db/models.ts';
 import { openStore } from '../db/sqlite-store.ts';
 import type { Store } from '../db/store.ts';
 import { storeWindow, storeWindowLabels } from '../db/uplink.ts';
+import { openModelFacts } from './model-facts.ts';
 import { openSummaries } from './summary.ts';
 
 let dir: string;
@@ -110,7 +111,8 @@ async function sendLabels(
   expect(await store.commit([storeWindowLabels(row)])).toMatchObject({ ok: true });
 }
 
-const summarise = (filter: object = {}) => openSummaries({ store, blobs })(filter);
+const summarise = (filter: object = {}) =>
+  openSummaries({ store, readFacts: openModelFacts({ store, blobs }) })(filter);
 
 describe('a summary', () => {
   it('merges devices and windows of one slot and version', async () => {

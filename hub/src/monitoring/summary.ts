@@ -2,14 +2,10 @@
 // are exact; statistics come from the newest windows up to a limit. What was counted on other edges is never mixed in.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { decodeLabelled, type LabelledCounts } from '@drover/sketch/labelled';
-import { parseBaseline } from '@drover/sketch/parse-baseline';
 import { NO_BASELINE } from '@drover/sketch/sketch';
-import { bindBaseline, decodeWindow, type WindowReference, type WindowSketch } from '@drover/sketch/window-sketch';
-import type { Manifest } from '@drover/trust/documents';
+import { decodeWindow, type WindowSketch } from '@drover/sketch/window-sketch';
 import type { LatencyView, SlotSummary } from '@drover/wire/http/monitoring';
 import type { Static } from 'typebox';
-import type { BlobStore } from '../blobs/blob-store.ts';
-import { readVersionByManifest } from '../db/models.ts';
 import type { Store } from '../db/store.ts';
 import {
   listLabelCounts,
@@ -19,45 +15,17 @@ import {
   type SummaryFilter,
   sumStreams,
 } from '../db/summaries.ts';
+import { type ModelFacts, type ReadModelFacts, UNKNOWN_MODEL } from './model-facts.ts';
 import { viewQuality } from './quality.ts';
 
 export interface SummaryDeps {
   readonly store: Store;
-  readonly blobs: BlobStore;
+  readonly readFacts: ReadModelFacts;
 }
 
-/** What is known of the model behind a manifest digest. */
-interface ModelFacts {
-  readonly model: string | null;
-  readonly version: number | null;
-  readonly reference: WindowReference | undefined;
-}
-
-const UNKNOWN: ModelFacts = { model: null, version: null, reference: undefined };
-const KEPT_MODELS = 64;
 const PAGE = 256;
 /** Windows merged for one summary: about half a second of one core. */
 const MAX_WINDOWS = 20_000;
-
-/** Manifests and baselines never change under their digest: what was read once is kept. */
-function openModelFacts(deps: SummaryDeps): (manifest: string) => Promise<ModelFacts> {
-  const kept = new Map<string, ModelFacts>();
-  return async (manifest) => {
-    const held = kept.get(manifest);
-    if (held !== undefined) return held;
-    const row = await readVersionByManifest(deps.store, manifest);
-    if (row === undefined) return UNKNOWN;
-    const ref = (JSON.parse(row.documentJson) as Manifest).blobs.baseline;
-    const bytes = ref === undefined ? undefined : await deps.blobs.read(ref.sha256, 0, ref.size);
-    const baseline = bytes === undefined ? undefined : parseBaseline(bytes);
-    const reference = ref !== undefined && baseline?.ok === true ? bindBaseline(baseline.value, ref.sha256) : undefined;
-    const facts: ModelFacts = { model: row.model, version: row.version, reference };
-    const [oldest] = kept.keys();
-    if (kept.size >= KEPT_MODELS && oldest !== undefined) kept.delete(oldest);
-    kept.set(manifest, facts);
-    return facts;
-  };
-}
 
 interface Merged {
   readonly facts: ModelFacts;
@@ -150,17 +118,23 @@ function viewStream(totals: StreamTotals, merged: Merged): Static<typeof SlotSum
 export type Summarise = (filter: SummaryFilter) => Promise<Static<typeof SlotSummary>[]>;
 
 export function openSummaries(deps: SummaryDeps): Summarise {
-  const readFacts = openModelFacts(deps);
   return async (filter) => {
     const totals = await sumStreams(deps.store, filter);
     const streams = new Map<string, Merged>();
     for (const stream of totals) {
-      streams.set(streamKey(stream), { facts: await readFacts(stream.manifest), window: undefined, labels: undefined });
+      streams.set(streamKey(stream), {
+        facts: await deps.readFacts(stream.manifest),
+        window: undefined,
+        labels: undefined,
+      });
     }
     await mergeAll(deps, filter, streams, listWindowStats, mergeWindow);
     await mergeAll(deps, filter, streams, listLabelCounts, mergeLabels);
     return totals.map((stream) =>
-      viewStream(stream, streams.get(streamKey(stream)) ?? { facts: UNKNOWN, window: undefined, labels: undefined }),
+      viewStream(
+        stream,
+        streams.get(streamKey(stream)) ?? { facts: UNKNOWN_MODEL, window: undefined, labels: undefined },
+      ),
     );
   };
 }

@@ -1,26 +1,27 @@
 // Decides who may connect, publish and subscribe. Never keeps a session and never answers a device itself.
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isDeviceId } from '@drover/core/ids';
 import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
 import { mayDeviceSubscribe, type UpKind, upTopic } from '@drover/wire/topics';
-import { readDevice } from '../db/devices.ts';
 import type { Store } from '../db/store.ts';
+import { admitCertificate, admitSecret } from '../identity/admission.ts';
 import type { ConnectAttempt, DeviceConnection, Published } from './broker.ts';
 import type { Session } from './sessions.ts';
 
-/** The form in which the hub keeps a device secret: 32 random bytes need no slow hash. */
-export const hashSecret = (secret: string | Uint8Array): string => createHash('sha256').update(secret).digest('hex');
-
-const NOBODY = '0'.repeat(64);
-
-/** Equal time for an unknown device and a wrong secret, so that nobody learns which ids exist. */
-export async function checkSecret(store: Store, attempt: ConnectAttempt): Promise<Refusal | undefined> {
-  const { clientId, username, password } = attempt;
-  const known = isDeviceId(clientId) && username === clientId ? await readDevice(store, clientId) : undefined;
-  const given = Buffer.from(hashSecret(password), 'hex');
-  const isRight = timingSafeEqual(given, Buffer.from(known?.secretHash ?? NOBODY, 'hex'));
-  if (!known) return refuse('device_unknown', 'The client id must be a joined device, and the user name the same.');
-  return isRight ? undefined : refuse('device_secret_wrong', `For device "${clientId}".`);
+/** Who connects: by certificate where there is one, by secret on a plain listener. CONNECT must name that same device. */
+export async function checkIdentity(store: Store, attempt: ConnectAttempt, now: number): Promise<Refusal | undefined> {
+  const { clientId, username, password, identity } = attempt;
+  if (identity === undefined) {
+    if (username !== clientId)
+      return refuse('device_unknown', 'The client id must be a joined device, and the user name the same.');
+    return admitSecret(store, clientId, password);
+  }
+  if (clientId !== identity.device || username !== identity.device) {
+    return refuse(
+      'device_not_allowed',
+      `The certificate is for "${identity.device}"; CONNECT says "${clientId.slice(0, 80)}" and "${username.slice(0, 80)}".`,
+    );
+  }
+  return admitCertificate(store, identity, now);
 }
 
 /** What CONNECT may ask for: nothing may rest on the broker's memory. */

@@ -1,7 +1,8 @@
 // Runs the embedded MQTT broker behind the byte guard. The only file that knows aedes; never knows what a message means.
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, Server as TlsServer } from 'node:tls';
 import { type ReasonCode, type Refusal, refuse } from '@drover/core/reasons';
+import { type DeviceIdentity, readDeviceIdentity } from '@drover/trust/pki/peer';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import mqttPacket from 'mqtt-packet';
 import { GuardedConnection } from './byte-guard.ts';
@@ -14,6 +15,8 @@ export interface DeviceConnection {
   readonly device: string;
   readonly connectedAt: number;
   readonly remoteAddress: string;
+  /** What its certificate says; undefined on a plain listener. */
+  readonly identity: DeviceIdentity | undefined;
   isOpen(): boolean;
   /** When the last byte came from the device, ms since epoch. */
   lastByteAt(): number;
@@ -34,6 +37,8 @@ export interface ConnectAttempt {
   readonly willTopic: string | undefined;
   readonly willRetain: boolean;
   readonly remoteAddress: string;
+  /** Of a certificate whose chain was verified; undefined on a plain listener only. */
+  readonly identity: DeviceIdentity | undefined;
 }
 
 export interface Published {
@@ -52,15 +57,26 @@ export interface BrokerHooks {
   receive(connection: DeviceConnection, message: Published, done: () => void): Refusal | undefined;
   maySubscribe(connection: DeviceConnection, filter: string): Refusal | undefined;
   subscribed(connection: DeviceConnection, filter: string): void;
+  /** Whether a message to all that subscribed goes to this one. */
+  mayForward(connection: DeviceConnection, topic: string): boolean;
   /** Something was refused; the broker has acted already. */
   refused(refusal: Refusal, facts: { readonly device?: string; readonly remoteAddress: string }): void;
+}
+
+/** PEM. */
+export interface BrokerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** The CA of the devices' certificates. */
+  readonly ca: string;
 }
 
 export interface BrokerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly tls?: TlsOptions;
+  /** With it every device must show a certificate; without it the listener is plain. */
+  readonly tls?: BrokerTls;
   readonly maxConnections: number;
   readonly now: () => number;
 }
@@ -71,6 +87,8 @@ export interface Broker {
   connections(): Iterable<DeviceConnection>;
   /** To every device that subscribed to the topic. */
   publishToAll(topic: string, payload: Uint8Array): Promise<void>;
+  /** Connections that stand go on with the certificate that they met. */
+  renewTls(tls: BrokerTls): void;
   close(): Promise<void>;
 }
 
@@ -86,6 +104,8 @@ const RETURN_CODES: Partial<Record<ReasonCode, number>> = {
   hub_busy: 3,
   device_unknown: 4,
   device_secret_wrong: 4,
+  device_revoked: 4,
+  device_certificate_invalid: 4,
 };
 const NOT_AUTHORIZED = 5;
 
@@ -93,6 +113,7 @@ class LiveConnection implements DeviceConnection {
   readonly device: string;
   readonly connectedAt: number;
   readonly remoteAddress: string;
+  readonly identity: DeviceIdentity | undefined;
   readonly #client: Client;
   readonly #guarded: GuardedConnection;
 
@@ -100,6 +121,7 @@ class LiveConnection implements DeviceConnection {
     this.device = client.id;
     this.connectedAt = now;
     this.remoteAddress = guarded.remoteAddress;
+    this.identity = guarded.identity;
     this.#client = client;
     this.#guarded = guarded;
   }
@@ -152,6 +174,16 @@ const listen = (server: Server, host: string, port: number): Promise<number> => 
   return promise;
 };
 
+/** A client without a certificate of this CA, or with one that expired, does not get through the handshake. */
+const tlsOptions = ({ cert, key, ca }: BrokerTls) => ({
+  cert,
+  key,
+  ca,
+  requestCert: true,
+  rejectUnauthorized: true,
+  minVersion: 'TLSv1.3' as const,
+});
+
 /** Opens the listener. Throws what `listen` throws, such as EADDRINUSE. */
 export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Promise<Broker> {
   const { now } = options;
@@ -198,6 +230,7 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
         willTopic: packet.will?.topic,
         willRetain: packet.will?.retain ?? false,
         remoteAddress: guardedOf(client).remoteAddress,
+        identity: guardedOf(client).identity,
       });
       done(null, true);
     },
@@ -216,6 +249,10 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
       if (!refusal) return undefined;
       hooks.refused(refusal, { device: connection.device, remoteAddress: connection.remoteAddress });
       return done(new Error(refusal.code));
+    },
+    authorizeForward: (client, packet) => {
+      const connection = live.get(client);
+      return connection && hooks.mayForward(connection, packet.topic) ? packet : null;
     },
     authorizeSubscribe: (client, subscription, done) => {
       const connection = live.get(client);
@@ -251,8 +288,20 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
   });
 
   const accept = (socket: Socket): void => {
-    const guarded = new GuardedConnection(socket, now, (refusal, remoteAddress) =>
-      hooks.refused(refusal, { remoteAddress }),
+    const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+    const identity = certificate && readDeviceIdentity(certificate);
+    if (options.tls && identity === undefined) {
+      // The handshake let it pass: of our CA, and yet no device's.
+      const refusal = refuse('device_certificate_invalid', 'A certificate of this hub that is no device.');
+      hooks.refused(refusal, { remoteAddress: socket.remoteAddress ?? '' });
+      socket.destroy();
+      return;
+    }
+    const guarded = new GuardedConnection(
+      socket,
+      now,
+      (refusal, remoteAddress) => hooks.refused(refusal, { remoteAddress }),
+      identity,
     );
     sockets.add(guarded);
     guarded.on('close', () => sockets.delete(guarded));
@@ -260,8 +309,18 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
   };
   // noDelay: two small writes (SUBACK, then a message) would otherwise wait 40 ms for each other (measured, design).
   const server = options.tls
-    ? createTlsServer({ ...options.tls, noDelay: true, handshakeTimeout: CONNECT_TIMEOUT_MS }, accept)
+    ? createTlsServer({ ...tlsOptions(options.tls), noDelay: true, handshakeTimeout: CONNECT_TIMEOUT_MS }, accept)
     : createServer({ noDelay: true }, accept);
+  if (server instanceof TlsServer) {
+    // Who cannot show a certificate of this hub gets no further than this.
+    // A connection that ended before it showed anything (a check of the port) was not refused.
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ECONNRESET') return;
+      hooks.refused(refuse('device_certificate_invalid', `In the handshake: ${error.message.slice(0, 200)}.`), {
+        remoteAddress: socket.remoteAddress ?? '',
+      });
+    });
+  }
   server.maxConnections = options.maxConnections;
   const port = await listen(server, options.host, options.port);
 
@@ -271,10 +330,12 @@ export async function openBroker(options: BrokerOptions, hooks: BrokerHooks): Pr
     connections: () => byDevice.values(),
     publishToAll: (topic, payload) => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      aedes.publish({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain: false, dup: false }, () =>
-        resolve(),
-      );
+      const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+      aedes.publish({ cmd: 'publish', topic, payload: bytes, qos: 0, retain: false, dup: false }, () => resolve());
       return promise;
+    },
+    renewTls(tls) {
+      if (server instanceof TlsServer) server.setSecureContext(tlsOptions(tls));
     },
     async close() {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type Refusal, refuse } from '@drover/core/reasons';
+import type { DeviceIdentity } from '@drover/trust/pki/peer';
 import { CONNECT_BYTES, PUBLISH_BYTES } from '@drover/wire/limits';
 
 /** MQTT 3.1.1 §2.2.1, the packets that a client sends to a server, and how long their body may be. */
@@ -125,6 +126,8 @@ export class PacketGuard {
  */
 export class GuardedConnection extends Duplex {
   readonly remoteAddress: string;
+  /** What the certificate of the other side says, where there is one. */
+  readonly identity: DeviceIdentity | undefined;
   readonly #socket: Socket;
   readonly #guard = new PacketGuard();
   readonly #clock: () => number;
@@ -132,8 +135,14 @@ export class GuardedConnection extends Duplex {
   lastByteAt: number;
   bytesIn = 0;
 
-  constructor(socket: Socket, clock: () => number, onRefused: (refusal: Refusal, from: string) => void) {
+  constructor(
+    socket: Socket,
+    clock: () => number,
+    onRefused: (refusal: Refusal, from: string) => void,
+    identity?: DeviceIdentity,
+  ) {
     super({ autoDestroy: true, emitClose: true, allowHalfOpen: false });
+    this.identity = identity;
     this.#socket = socket;
     this.#clock = clock;
     this.lastByteAt = clock();

@@ -16,6 +16,7 @@ function open(read: BlobStore['read']) {
     device: 'd1',
     connectedAt: 0,
     remoteAddress: '127.0.0.1',
+    identity: undefined,
     isOpen: () => true,
     lastByteAt: () => 0,
     publish: async (_topic, payload) => {
@@ -31,12 +32,15 @@ function open(read: BlobStore['read']) {
     put: async () => {
       throw new Error('nothing is stored here');
     },
+    remove: async () => undefined,
     path: () => '',
   };
   const failures: unknown[] = [];
   const chunks = makeChunkServer({
     blobs,
     mono: () => 0,
+    publishToAll: async () => undefined,
+    tell: () => undefined,
     refuse: (_session, _digest, { code }) => void refused.push(code),
     failed: (error) => void failures.push(error),
   });
@@ -46,7 +50,7 @@ function open(read: BlobStore['read']) {
     // What is asked is sent without being waited for: some turns of the queue of promises.
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
   };
-  return { session, ask, sent, refused, failures };
+  return { chunks, session, ask, sent, refused, failures };
 }
 
 describe('chunks', () => {
@@ -82,5 +86,29 @@ describe('chunks', () => {
     expect(sent).toHaveLength(1);
     await ask();
     expect([sent.length, reads]).toEqual([2, 3]);
+  });
+
+  it('go to a device that says what is missing, until it says that nothing is', async () => {
+    const { chunks, session, sent, refused } = open(async () => new Uint8Array(CHUNK_BYTES));
+    session.artifacts = new Set([DIGEST]);
+    const say = async (request: number, mask: number): Promise<void> => {
+      await chunks.request(session, {
+        request,
+        digest: DIGEST,
+        first: mask === 0 ? 1 : 0,
+        count: 0,
+        bitmap: Uint8Array.of(mask),
+      });
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    };
+    await say(1, 255);
+    // Two pieces are all that an unknown device gets at first.
+    expect([sent.length, chunks.counts().outgoing]).toEqual([2, 1]);
+    await say(1, 0b1111_1100);
+    await say(1, 0b1100_0000);
+    await say(1, 0);
+    expect(sent.map((bytes) => bytes.length)).toEqual(Array.from({ length: 8 }, () => CHUNK_BYTES / 8));
+    expect(refused).toEqual([]);
+    expect(chunks.counts().outgoing).toBe(0);
   });
 });

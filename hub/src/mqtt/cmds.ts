@@ -4,7 +4,8 @@ import { encodeMessage } from '@drover/wire/encode';
 import { PAYLOAD_BYTES } from '@drover/wire/limits';
 import type { Cmd, Stamp } from '@drover/wire/messages';
 import { downTopic } from '@drover/wire/topics';
-import { type CmdRow, countOpenCmds, expireCmds, insertCmd, listOpenCmds } from '../db/cmds.ts';
+import { commitWithAudit } from '../db/audit.ts';
+import { type CmdRow, countOpenCmds, expireCmd, insertCmd, listOpenCmds, listOverdueCmds } from '../db/cmds.ts';
 import type { Store } from '../db/store.ts';
 import type { Session, Sessions } from './sessions.ts';
 
@@ -18,6 +19,8 @@ export interface CmdSenderDeps {
 
 /** Open commands that one device may have. */
 export const OPEN_CMDS = 256;
+/** The rest expires at the next look. */
+const EXPIRED_AT_ONCE = 100;
 
 export interface CmdSender {
   /** Keeps and sends a command; the answer is its id. It is sent again on each hello until it is answered or expires. */
@@ -69,7 +72,12 @@ export function makeCmdSender({ store, sessions, stamp, now, newId }: CmdSenderD
       }
     },
     async expire() {
-      await store.commit([expireCmds(now())]);
+      const at = now();
+      for (const { id, device, kind } of await listOverdueCmds(store, at, EXPIRED_AT_ONCE)) {
+        const detail = { command: id, kind, before: { state: 'open' }, after: { state: 'expired' } };
+        const entry = { at, actor: 'hub', action: 'cmd.expire', subject: device, detail };
+        await commitWithAudit(store, [expireCmd(id, at)], entry);
+      }
     },
   };
 }

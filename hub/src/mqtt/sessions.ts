@@ -1,29 +1,27 @@
 // Owns what the hub remembers of each live connection. Never touches the database: ingest does.
 import { deviceFilter, UP_KINDS, type UpKind, upTopic } from '@drover/wire/topics';
+import { freshSession, type UplinkSession } from '../uplink/uplink-session.ts';
 import type { DeviceConnection } from './broker.ts';
 
-export interface Session {
-  readonly device: string;
+export interface Session extends UplinkSession {
   readonly connection: DeviceConnection;
   /** The topics on which this device may publish: looked up, because parsing each one costs a hash. */
   readonly topics: ReadonlyMap<string, UpKind>;
   /** The device listens to what is meant for it. */
   isSubscribed: boolean;
-  /** From the hello; undefined until it came. */
-  sessionId: string | undefined;
-  bootId: string | undefined;
-  outboxId: string | undefined;
-  stateRevision: number;
-  reportedGeneration: number;
-  /** Why the device refuses the desired document that it was sent last, as it said last. */
-  desiredCode: string | undefined;
   /** Generation of the desired document sent last on this connection, and when. */
   sentGeneration: number;
   sentAt: number;
-  /** When `lastSeenAt` was written last. */
-  touchedAt: number;
   /** Blobs that the device may fetch: those that its desired document names. Undefined until that was looked up. */
   artifacts: ReadonlySet<string> | undefined;
+  /** Artifacts that it is wished and that leave the hub only sealed. */
+  confidential: ReadonlySet<string>;
+  /** Artifact → manifests of the desired document that name it. */
+  carriers: ReadonlyMap<string, readonly string[]>;
+  /** The label `site` of the device: where it shares a link with others. */
+  site: string | undefined;
+  /** Artifacts that it said are whole, on this connection. */
+  readonly fetched: Set<string>;
 }
 
 export interface Sessions {
@@ -43,20 +41,17 @@ export function makeSessions(): Sessions {
   return {
     open(connection) {
       const session: Session = {
-        device: connection.device,
+        ...freshSession(connection.device),
         connection,
         topics: new Map(UP_KINDS.map((kind) => [upTopic(connection.device, kind), kind])),
         isSubscribed: false,
-        sessionId: undefined,
-        bootId: undefined,
-        outboxId: undefined,
-        stateRevision: -1,
-        reportedGeneration: 0,
-        desiredCode: undefined,
         sentGeneration: 0,
         sentAt: 0,
-        touchedAt: 0,
         artifacts: undefined,
+        confidential: new Set(),
+        carriers: new Map(),
+        site: undefined,
+        fetched: new Set(),
       };
       byConnection.set(connection, session);
       byDevice.set(connection.device, session);

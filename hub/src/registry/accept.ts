@@ -4,11 +4,12 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { checkModel } from '@drover/onnx/check';
-import { encodeDocument, type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
+import { type BlobRef, encodeDocument, type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
 import { type Signer, signPayload } from '@drover/trust/dsse';
+import type { OmsSigner } from '@drover/trust/oms/key';
 import { readAlias, readLatestVersion, type VersionRow } from '../db/models.ts';
 import { CHAMPION } from './aliases.ts';
-import { tryBundle } from './bundle.ts';
+import { referTo, tryBundle } from './bundle.ts';
 import type { RegistryDeps } from './deps.ts';
 import { findSameVersion } from './prepare.ts';
 import { type Described, proposeDescription } from './propose.ts';
@@ -36,7 +37,8 @@ export interface Accepted {
   readonly notes: readonly string[];
 }
 
-export type AcceptDeps = RegistryDeps & { readonly release: Signer };
+/** `manifests` signs what the hub trained, `oms` the same for outsiders. */
+export type AcceptDeps = RegistryDeps & { readonly manifests: Signer; readonly oms: OmsSigner };
 
 const LIMITS = {
   'model.onnx': 1024 ** 3,
@@ -119,11 +121,13 @@ async function takeDelivery(deps: AcceptDeps, out: string): Promise<Result<Deliv
     if (!bytes.ok) return bytes;
     sides.push(bytes.value);
   }
-  const refs: { sha256: string; size: number }[] = [];
+  const refs: BlobRef[] = [];
   for (const bytes of [model.value, ...sides]) {
     const put = await deps.blobs.put(once(bytes), bytes.length);
     if (!put.ok) return put;
-    refs.push(put.value);
+    const ref = await referTo(deps, 'blob', put.value.sha256);
+    if (!ref.ok) return ref;
+    refs.push(ref.value);
   }
   const [modelRef, baseline, vectors] = refs;
   if (modelRef === undefined || baseline === undefined || vectors === undefined)
@@ -167,13 +171,15 @@ export async function acceptTrained(deps: AcceptDeps, folder: TrainedFolder): Pr
   });
   const parsed = parseManifest(payload);
   if (!parsed.ok) return parsed;
-  const envelope = await signPayload(PAYLOAD_TYPES.manifest, payload, [deps.release]);
+  const envelope = await signPayload(PAYLOAD_TYPES.manifest, payload, [deps.manifests]);
   const isFirst = (await readAlias(deps.store, folder.model, CHAMPION)) === undefined;
   const published = await publishVersion(deps, envelope, {
     actor: 'hub',
     model: folder.model,
     isTried: true,
+    release: 'hub',
     aliases: isFirst ? [CHAMPION] : [],
+    oms: deps.oms,
   });
   return published.ok ? accept({ version: published.value, metrics, notes }) : published;
 }

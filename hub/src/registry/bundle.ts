@@ -5,6 +5,7 @@ import { checkModel, type ModelInfo } from '@drover/onnx/check';
 import { parseBaseline } from '@drover/sketch/parse-baseline';
 import type { BlobRef, Manifest } from '@drover/trust/documents';
 import { parseVectors } from '@drover/trust/vectors';
+import { storeChunkList } from '../blobs/chunk-lists.ts';
 import type { RegistryDeps } from './deps.ts';
 import { type Described, layoutOf } from './propose.ts';
 import type { TrialReport } from './trial-request.ts';
@@ -31,15 +32,16 @@ export async function openModel(deps: BundleDeps, sha256: string): Promise<Resul
   return bytes.ok ? checkModel(bytes.value) : bytes;
 }
 
-/** The reference that a blob gets in a manifest. */
+/** The reference that a blob gets in a manifest; a blob of several chunks binds the list of their hashes. */
 export async function referTo(deps: BundleDeps, what: string, sha256: string): Promise<Result<BlobRef>> {
   const size = await deps.blobs.size(sha256);
-  return size === undefined
-    ? refuse('artifact_unknown', `The ${what} sha256:${sha256} was not uploaded.`)
-    : accept({ sha256, size });
+  if (size === undefined) return refuse('artifact_unknown', `The ${what} sha256:${sha256} was not uploaded.`);
+  const chunkList = await storeChunkList(deps.blobs, sha256, size);
+  if (!chunkList.ok) return chunkList;
+  return accept({ sha256, size, ...(chunkList.value !== undefined && { chunkList: chunkList.value }) });
 }
 
-/** Every blob that a manifest names is here and has the size that the manifest says. */
+/** Every blob that a manifest names is here and has the size and the chunks that the manifest says. */
 export async function checkBlobs(deps: BundleDeps, blobs: Manifest['blobs']): Promise<Result<undefined>> {
   for (const [what, ref] of Object.entries(blobs)) {
     const held = await referTo(deps, what, ref.sha256);
@@ -48,6 +50,13 @@ export async function checkBlobs(deps: BundleDeps, blobs: Manifest['blobs']): Pr
       return refuse(
         'artifact_size_mismatch',
         `The ${what} has ${held.value.size} bytes and the manifest says ${ref.size}.`,
+      );
+    }
+    // Manifests of 0.1 bind no list. One that is wrong would make every device refuse every chunk.
+    if (ref.chunkList !== undefined && ref.chunkList !== held.value.chunkList) {
+      return refuse(
+        'artifact_digest_mismatch',
+        `The list of chunk hashes of the ${what} is another than the manifest says.`,
       );
     }
   }

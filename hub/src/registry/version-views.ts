@@ -1,10 +1,12 @@
 // Owns how models and versions look over HTTP, from their rows. Reads the database, never writes it.
-import type { Model, Version, VersionDetail } from '@drover/wire/http/models';
+import type { Model, ModelSignature, Version, VersionDetail } from '@drover/wire/http/models';
 import { readSignedEnvelope } from '@drover/wire/read';
 import type { Static } from 'typebox';
 import { countRunning } from '../db/devices.ts';
 import { listAliasesOf, listLatestOf } from '../db/model-lookup.ts';
 import type { ModelRow, VersionFacts, VersionRow } from '../db/models.ts';
+import { listOms, type OmsFacts } from '../db/oms.ts';
+import { listTargetsOf } from '../db/release.ts';
 import type { Store } from '../db/store.ts';
 
 type VersionView = Static<typeof Version>;
@@ -45,6 +47,20 @@ export async function viewVersions(store: Store, rows: readonly VersionFacts[]):
   }));
 }
 
+export const viewSignature = ({
+  hint,
+  publicKey,
+  sha256,
+  actor,
+  createdAt,
+}: OmsFacts): Static<typeof ModelSignature> => ({
+  key: hint,
+  publicKey,
+  sha256,
+  actor,
+  createdAt: new Date(createdAt).toISOString(),
+});
+
 export async function viewVersionDetail(store: Store, row: VersionRow): Promise<Static<typeof VersionDetail>> {
   const [view] = await viewVersions(store, [row]);
   const envelope = readSignedEnvelope(row.envelope);
@@ -53,6 +69,9 @@ export async function viewVersionDetail(store: Store, row: VersionRow): Promise<
   return {
     ...view,
     document: JSON.parse(row.documentJson) as unknown,
+    payload: Buffer.from(envelope.value.payload).toString('base64'),
+    released: (await listTargetsOf(store, row.manifest)).map(({ path }) => path),
     keyids: envelope.value.signatures.map(({ keyid }) => keyid),
+    signatures: (await listOms(store, row.model, row.version)).map(viewSignature),
   };
 }

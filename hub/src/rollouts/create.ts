@@ -24,6 +24,8 @@ export interface RolloutDeps {
   readonly store: Store;
   readonly now: () => number;
   readonly reconciler: Pick<Reconciler, 'poke'>;
+  /** Where the release metadata lists a manifest; nowhere: no device would install it. */
+  readonly pathsOf: (manifest: string) => Promise<readonly string[]>;
 }
 
 /** The slot of a rollout that names none. */
@@ -36,7 +38,10 @@ async function findVersion(store: Store, { model, version }: RolloutRequest): Pr
   return row ? accept(row) : refuse('version_unknown', `"${model}" has no "${version}".`);
 }
 
-async function findTargets(store: Store, { devices, query }: RolloutRequest): Promise<Result<readonly string[]>> {
+export async function findTargets(
+  store: Store,
+  { devices, query }: Pick<RolloutRequest, 'devices' | 'query'>,
+): Promise<Result<readonly string[]>> {
   if ((devices === undefined) === (query === undefined))
     return refuse('target_invalid', 'Exactly one of both is needed.');
   if (devices !== undefined) {
@@ -69,6 +74,8 @@ export async function createRollout(
   const { store, reconciler } = deps;
   const version = await findVersion(store, request);
   if (!version.ok) return version;
+  if ((await deps.pathsOf(version.value.manifest)).length === 0)
+    return refuse('release_unlisted', `${version.value.model}@${version.value.version}.`);
   const targets = await findTargets(store, request);
   if (!targets.ok) return targets;
   const now = deps.now();
@@ -119,7 +126,18 @@ export async function createRollout(
       }),
     );
   }
-  const detail = { model, version: rollout.version, manifest, slot, devices: targets.value.length };
+  const detail = {
+    before: null,
+    after: {
+      state: rollout.state,
+      model,
+      version: rollout.version,
+      manifest,
+      slot,
+      target: { devices: request.devices, query: request.query },
+      devices: targets.value.length,
+    },
+  };
   const done = await commitWithAudit(store, statements, {
     at: now,
     actor,
@@ -178,7 +196,7 @@ export async function abortRollout(deps: RolloutDeps, id: string, actor: string)
       cursor = page.at(-1)?.id;
       isMore = page.length === PAGE;
     }
-    const detail = { cancelled: stopped.length };
+    const detail = { before: { state: rollout.state }, after: { state: 'aborted' }, cancelled: stopped.length };
     const done = await commitWithAudit(store, statements, {
       at: now,
       actor,

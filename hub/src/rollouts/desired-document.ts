@@ -8,9 +8,14 @@ import type { DesiredRow } from '../db/desired.ts';
 
 export type DesiredPolicy = DesiredDoc['policy'];
 
-/** How policies are compared and stored: the same fields always give the same text. */
-export const writePolicy = ({ windowMs, windowEpochAt, probationMs }: DesiredPolicy): string =>
-  JSON.stringify({ windowMs, windowEpochAt, probationMs });
+/**
+ * How policies are compared and stored: the same fields always give the same text. The director's key is one of them, so
+ * that after a rotation every document is issued anew.
+ */
+export const writePolicy = (
+  { windowMs, windowEpochAt, probationMs }: DesiredPolicy,
+  director: Pick<Signer, 'keyid'>,
+): string => JSON.stringify({ windowMs, windowEpochAt, probationMs, director: director.keyid });
 
 /** A document is good for this long; a device installs nothing new after it, and what runs keeps running. */
 export const VALID_MS = 30 * 86_400_000;
@@ -23,18 +28,20 @@ export interface DesiredOrder {
   readonly slots: Readonly<Record<string, SlotWish>>;
   readonly policy: DesiredPolicy;
   readonly now: number;
+  /** How long the document is good, ms; `VALID_MS` when it is not said. */
+  readonly validMs?: number;
 }
 
-/** `issuedAt` and `expiresAt` are `now` and `VALID_MS` later. */
+/** `issuedAt` and `expiresAt` are `now` and `validMs` later. */
 export async function signDesired(order: DesiredOrder, director: Signer): Promise<DesiredRow> {
-  const { device, ownGeneration, reportedGeneration, slots, policy, now } = order;
+  const { device, ownGeneration, reportedGeneration, slots, policy, now, validMs = VALID_MS } = order;
   const generation = nextGeneration(ownGeneration, reportedGeneration);
   const document: DesiredDoc = {
     type: 'drover.desired/1',
     device,
     generation,
     issuedAt: new Date(now).toISOString(),
-    expiresAt: new Date(now + VALID_MS).toISOString(),
+    expiresAt: new Date(now + validMs).toISOString(),
     slots: { ...slots },
     policy,
   };
@@ -46,9 +53,9 @@ export async function signDesired(order: DesiredOrder, director: Signer): Promis
     digest: digestOf(payload),
     envelope: encodeSignedEnvelope(await signPayload(PAYLOAD_TYPES.desired, payload, [director])),
     slotsJson: JSON.stringify(slots),
-    policyJson: writePolicy(policy),
+    policyJson: writePolicy(policy, director),
     manifestsJson: JSON.stringify(manifests),
     issuedAt: now,
-    expiresAt: now + VALID_MS,
+    expiresAt: now + validMs,
   };
 }

@@ -3,6 +3,7 @@
 import { decideRollout } from '@drover/core/rollout/reconcile';
 import type { Signer } from '@drover/trust/dsse';
 import type { Logger } from 'pino';
+import { commitWithAudit } from '../db/audit.ts';
 import { listDesiredBehind } from '../db/desired.ts';
 import { countDeployments, listDevicesWithWork, listRolloutsIn, moveRollout, readRollout } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
@@ -12,6 +13,7 @@ import { makeSnapshotReader } from './snapshots.ts';
 
 export interface ReconcilerDeps {
   readonly store: Store;
+  /** Its key may become another one: then every document is issued anew. */
   readonly director: Signer;
   readonly policy: DesiredPolicy;
   readonly now: () => number;
@@ -38,7 +40,6 @@ const TRIES = 20;
 
 export function startReconciler({ store, director, policy, now, log, onDesired }: ReconcilerDeps): Reconciler {
   const reader = makeSnapshotReader(store);
-  const policyJson = writePolicy(policy);
   const waiting = new Set<string>();
   const tries = new Map<string, number>();
   let running: Promise<void> | undefined;
@@ -52,7 +53,10 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
       if (rollout?.state !== 'running') continue;
       const state = decideRollout(Object.fromEntries((counts.get(id) ?? []).map((row) => [row.state, row.count])));
       if (!state) continue;
-      const done = await store.commit([moveRollout(id, rollout.revision, state, now())]);
+      const at = now();
+      const detail = { before: { state: rollout.state }, after: { state } };
+      const entry = { at, actor: 'hub', action: 'rollout.end', subject: id, detail };
+      const done = await commitWithAudit(store, [moveRollout(id, rollout.revision, state, at)], entry);
       if (done.ok) log.info({ rollout: id, state }, 'rollout ended');
     }
   }
@@ -68,11 +72,15 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
 
   /** One commit for all; a lost race of one must not undo the others, so then each goes on its own. */
   async function commitWorks(works: readonly DeviceWork[]): Promise<DeviceWork[]> {
-    const all = await store.commit(works.flatMap((work) => work.statements));
+    const all = await commitWithAudit(
+      store,
+      works.flatMap((work) => work.statements),
+      works.flatMap((work) => work.entries),
+    );
     if (all.ok) return [...works];
     const stored: DeviceWork[] = [];
     for (const work of works) {
-      if ((await store.commit(work.statements)).ok) {
+      if ((await commitWithAudit(store, work.statements, work.entries)).ok) {
         stored.push(work);
         continue;
       }
@@ -87,7 +95,7 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
   async function runRound(): Promise<void> {
     const devices = [...waiting].slice(0, ROUND_DEVICES);
     for (const device of devices) waiting.delete(device);
-    const facts = await reader.read(devices, policyJson);
+    const facts = await reader.read(devices, writePolicy(policy, director));
     const context = { director, policy, now: now() };
     const works = (await Promise.all(facts.map((f) => prepareWork(f, context)))).filter((work) => work !== undefined);
     if (works.length === 0) return;
@@ -117,7 +125,7 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
   async function pokeAll(): Promise<void> {
     const [open, behind, rollouts] = await Promise.all([
       listDevicesWithWork(store),
-      listDesiredBehind(store, policyJson),
+      listDesiredBehind(store, writePolicy(policy, director)),
       listRolloutsIn(store, 'running'),
     ]);
     for (const device of [...open, ...behind]) waiting.add(device);

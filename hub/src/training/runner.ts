@@ -3,12 +3,14 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import type { AuditEntry } from '@drover/trust/audit/chain';
 import type { RunRequest } from '@drover/wire/http/runs';
 import type { Logger } from 'pino';
 import { commitWithAudit } from '../db/audit.ts';
 import { readDataset } from '../db/models.ts';
 import { insertRunLogs, type RunLogLine } from '../db/run-logs.ts';
 import { insertRun, listRunsIn, type RunRow, readRun, updateRun } from '../db/runs.ts';
+import type { RunState } from '../db/schema.ts';
 import { type AcceptDeps, type Accepted, acceptTrained } from '../registry/accept.ts';
 import { DEFAULT_TRAINER, describeJob, layOutJob, readFailure } from './job-folder.ts';
 import { isTrainerOf, type JobEnd, type RunningJob, runTrainer } from './job-process.ts';
@@ -53,6 +55,17 @@ interface Work {
   said: number;
   progress: Progress | undefined;
   readonly notes: string[];
+}
+
+/** The end of a run is a change by the hub itself. */
+function tellEnd(
+  run: string,
+  at: number,
+  end: { readonly state: RunState; readonly code?: string; readonly version?: number; readonly manifest?: string },
+): AuditEntry {
+  const { state, code, version, manifest } = end;
+  const after = { state, code, version, manifest };
+  return { at, actor: 'hub', action: 'run.end', subject: run, detail: { before: { state: 'running' }, after } };
 }
 
 export function openRunner(deps: RunnerDeps): TrainingRunner {
@@ -166,7 +179,7 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
           detail: outcome.detail,
         };
     const change = { ...ended, endedAt, pid: null, notesJson: JSON.stringify(own.notes) };
-    await store.commit([updateRun(own.id, 'running', change)]);
+    await commitWithAudit(store, [updateRun(own.id, 'running', change)], tellEnd(own.id, endedAt, ended));
     log.info({ run: own.id, state: ended.state, code: outcome.ok ? undefined : outcome.code }, 'run ended');
     await rm(own.dir, { recursive: true, force: true });
   }
@@ -243,7 +256,7 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
       actor,
       action: 'run.start',
       subject: id,
-      detail: { model: request.model, dataset: request.dataset },
+      detail: { before: null, after: { ...request, state: 'queued' } },
     };
     const done = await commitWithAudit(store, [insertRun(row)], entry);
     if (!done.ok) return refuse('write_conflict', 'The run could not be stored.');
@@ -262,7 +275,8 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
       const run = await readRun(store, id);
       if (run === undefined) return refuse('not_found', `There is no run ${id}.`);
       const at = now();
-      const entry = { at, actor, action: 'run.cancel', subject: id, detail: null };
+      const detail = { before: { state: run.state }, after: { state: 'cancelled' } };
+      const entry = { at, actor, action: 'run.cancel', subject: id, detail };
       if (run.state === 'queued') {
         const change = {
           state: 'cancelled' as const,
@@ -293,15 +307,14 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
         const dir = path.join(deps.jobs, run.id);
         // A hub that was killed leaves its trainer behind; it would work for nobody.
         if (run.pid !== null && isTrainerOf(run.pid, dir)) process.kill(run.pid, 'SIGKILL');
-        await store.commit([
-          updateRun(run.id, 'running', {
-            state: 'failed',
-            endedAt: now(),
-            pid: null,
-            code: 'hub_restarted',
-            detail: 'The hub ended while this run was working.',
-          }),
-        ]);
+        const ended = {
+          state: 'failed' as const,
+          code: 'hub_restarted' as const,
+          detail: 'The hub ended while this run was working.',
+        };
+        const endedAt = now();
+        const change = updateRun(run.id, 'running', { ...ended, endedAt, pid: null });
+        await commitWithAudit(store, [change], tellEnd(run.id, endedAt, ended));
         await rm(dir, { recursive: true, force: true });
         log.warn({ run: run.id, code: 'hub_restarted' }, 'run of an earlier hub marked as failed');
       }

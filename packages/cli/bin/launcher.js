@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -23,10 +24,18 @@ function installedNodeDir() {
   }
 }
 
+/**
+ * Compiled code is kept: a start costs half as much. In a folder of this user and not in the shared one for temporary files,
+ * because what lies there is run.
+ */
+const compileCache = () =>
+  path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'drover', 'compiled');
+
 /** Runs `file` with `args` under a Node that is new enough; in this process when this one is. */
 export async function launch(file, args) {
+  process.env.NODE_COMPILE_CACHE ??= compileCache();
   if (isNewEnough(process.versions.node)) {
-    nodeModule.enableCompileCache?.();
+    nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE);
     process.argv = [process.execPath, file, ...args];
     await import(pathToFileURL(file).href);
     return;

@@ -85,6 +85,7 @@ async function run(
     out: (text) => void (out += text),
     err: (text) => void (err += text),
     readStdin: async () => '',
+    readSecret: async () => undefined,
     now: () => NOW,
     ...extra,
   };
@@ -129,9 +130,9 @@ describe('lists', () => {
     const { code, out } = await run(['device', 'list']);
     expect(code).toBe(0);
     expect(out).toBe(
-      'DEVICE  PRESENCE  SEEN  RUNNING  IN SYNC  AGENT  LABELS\n' +
-        'a       online     4 s  wear@3   yes      0.1.0  site=north\n' +
-        'bb      online     4 s  wear@3   no       0.1.0  site=north\n',
+      'DEVICE  PRESENCE  SEEN  RUNNING  IN SYNC  IDENTITY  AGENT  LABELS\n' +
+        'a       online     4 s  wear@3   yes      -         0.1.0  site=north\n' +
+        'bb      online     4 s  wear@3   no       -         0.1.0  site=north\n',
     );
     expect(seen).toHaveLength(2);
   });
@@ -151,6 +152,26 @@ describe('lists', () => {
     const { out } = await run(['device', 'list', '--limit', '2', '--json']);
     expect((JSON.parse(out) as { items: unknown[] }).items).toHaveLength(2);
     expect(limits).toEqual(['2', '1']);
+  });
+
+  it('shows why a device takes no document, and why its deployment does not move', async () => {
+    const desiredRefusal = { code: 'release_not_approved', detail: '"hub/wear/3.json".' };
+    const uplink = { outboxId: null, lastSeq: 0, lostEntries: 0, quarantined: 0 };
+    routes.set('GET /api/v1/devices/a', () => ({ body: { ...device('a'), health: null, uplink, desiredRefusal } }));
+    expect((await run(['device', 'show', 'a'])).out).toMatch(/refuses\s+release_not_approved: .*hub\/wear\/3\.json/);
+    routes.set(`GET /api/v1/rollouts/${ID}`, () => ({ body: rollout('running', { queued: 1 }) }));
+    routes.set(`GET /api/v1/rollouts/${ID}/deployments`, () => ({
+      body: {
+        items: [
+          {
+            id: ID, rollout: ID, device: 'a', slot: 'default', manifest: DIGEST, state: 'queued', desiredRefusal,
+            updatedAt: new Date(NOW).toISOString(),
+          }, // biome-ignore format: one record
+        ],
+        nextCursor: null,
+      },
+    }));
+    expect((await run(['rollout', 'show', ID])).out).toMatch(/queued .*release_not_approved .*hub\/wear\/3\.json/);
   });
 
   it('says what to do when a list is empty', async () => {
@@ -306,6 +327,11 @@ describe('model register', () => {
 
   function serve(payload: Buffer): { published: () => Record<string, unknown> | undefined } {
     let published: Record<string, unknown> | undefined;
+    const team = {
+      role: 'local', version: 0, expiresAt: 'x', file: null, threshold: 1, isHeld: true, warning: null,
+      keys: [{ keyid: signer.keyid, tufKeyid: DIGEST, publicKey: Buffer.from(signer.publicKey).toString('hex') }],
+    }; // biome-ignore format: one role
+    routes.set('GET /api/v1/tuf/roles', () => ({ body: { items: [team] } }));
     routes.set('POST /api/v1/blobs', ({ bytes }) => ({
       status: 201,
       body: { sha256: digestOf(bytes), size: bytes.length },
@@ -352,7 +378,7 @@ describe('model register', () => {
     const { code, out, err } = await run(args);
     expect(code).toBe(0);
     expect(out).toContain('Registered: wear@1');
-    expect(err).toBe('warning: No baseline.\n');
+    expect(err).toMatch(/^warning: No baseline\.\nnote: there is no oms\.pem .*\n$/);
     const envelope = published()?.['envelope'] as { payload: string; signatures: { keyid: string; sig: string }[] };
     expect(envelope.payload).toBe(payload.toString('base64'));
     expect(envelope.signatures[0]?.keyid).toBe(signer.keyid);
@@ -360,6 +386,10 @@ describe('model register', () => {
     expect(
       verify(null, pae, publicKeyFromRaw(signer.publicKey), Buffer.from(envelope.signatures[0]?.sig ?? '', 'base64')),
     ).toBe(true);
+    // The same key signs the role that lists the version, and that says nothing else.
+    const release = published()?.['release'] as { team: string; changes: object; files: { role: string }[] };
+    expect(release).toMatchObject({ team: 'local', changes: { wear: { add: [1] } } });
+    expect(release.files.map(({ role }) => role)).toEqual(['local', 'local~wear']);
   });
 
   it.each([

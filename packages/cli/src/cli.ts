@@ -1,17 +1,29 @@
 // Puts the command tree together and turns whatever happens into an exit code. Knows no command's work.
 import { Command, CommanderError } from 'commander';
+import { addAuditCommands } from './commands/audit.ts';
+import { addCarryCommands } from './commands/carry.ts';
 import { addJsonOption, type Cli, present } from './commands/common.ts';
 import { addConfigCommands, addVersionCommand, readVersion } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDeviceCommands } from './commands/device.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addDriftCommand } from './commands/drift.ts';
+import { addEnrolmentCommands } from './commands/enrolment.ts';
+import { addExportCommand } from './commands/export.ts';
+import { addKeyCommands } from './commands/keys.ts';
+import { addChangeCommands } from './commands/keys-change.ts';
+import { addInitCommand } from './commands/keys-init.ts';
 import { addLabelsCommands } from './commands/labels.ts';
 import { addModelCommands } from './commands/model.ts';
+import { addModelBundleCommands } from './commands/model-bundle.ts';
+import { addTokenCommands, addUserCommands } from './commands/people.ts';
 import { addPredictCommand } from './commands/predict.ts';
 import { addAgentCommands, addHubCommands } from './commands/programs.ts';
 import { addRegisterCommand } from './commands/register.ts';
+import { addReleaseCommands } from './commands/release.ts';
 import { addDeployCommand, addRolloutCommands } from './commands/rollout.ts';
 import { addRunCommands, addTrainCommand } from './commands/run.ts';
+import { addSignInCommands } from './commands/sign-in.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { SHELLS, type ShellName, writeCompletion } from './completion.ts';
 import { CliFailure, describeFailure, EXIT } from './failure.ts';
@@ -28,8 +40,8 @@ First steps:
   drover deploy wear
   drover status
 
-Which hub: --hub > DROVER_HUB > context file (~/.config/drover/context.yaml: hub, tokenFile) > the local hub >
-http://127.0.0.1:8080. Token: --token-file > DROVER_TOKEN_FILE > context file > <hub data>/run/token.
+Which hub: --hub > DROVER_HUB > context file (~/.config/drover/context.yaml) > the local hub >
+http://127.0.0.1:8080. Token: --token-file > DROVER_TOKEN_FILE > context file > drover login > <hub data>/run/token.
 "drover config show" prints what is used and why. NO_COLOR is honoured.
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 port taken, 4 hub or agent unreachable, 5 not allowed, 6 not found,
@@ -76,17 +88,31 @@ export function buildProgram(cli: Cli): Command {
   addDemoCommand(program, cli);
   program.commandsGroup('Fleet:');
   addStatusCommand(program, cli);
-  addDeviceCommands(program, cli);
+  addDriftCommand(program, cli);
+  addEnrolmentCommands(addDeviceCommands(program, cli), cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);
   addPredictCommand(program, cli);
   addLabelsCommands(program, cli);
+  addExportCommand(program, cli);
+  addCarryCommands(program, cli);
   program.commandsGroup('Models:');
   const model = program.command('model').description('models and their versions');
   addModelCommands(model, cli);
   addRegisterCommand(model, cli);
   addTrainCommand(model, cli);
+  addReleaseCommands(model, cli);
+  addModelBundleCommands(model, cli);
   addRunCommands(program, cli);
+  program.commandsGroup('People and trust:');
+  const keys = program.command('keys').description('keys, and the release metadata that names them (docs/keys.md)');
+  addInitCommand(keys, cli);
+  addKeyCommands(keys, cli);
+  addChangeCommands(keys, cli);
+  addAuditCommands(program, cli);
+  addSignInCommands(program, cli);
+  addUserCommands(program, cli);
+  addTokenCommands(program, cli);
   program.commandsGroup('This machine:');
   addDoctorCommand(program, cli);
   addConfigCommands(program, cli);

@@ -14,6 +14,7 @@ const shell: Shell = {
   out: () => undefined,
   err: () => undefined,
   readStdin: async () => '',
+  readSecret: async () => undefined,
   now: () => 0,
 };
 const program = buildProgram({ shell, fetcher: fetch });
@@ -55,5 +56,20 @@ describe('completion', () => {
       }
     };
     walk(program);
+  });
+});
+
+describe('help', () => {
+  it('ends with an example for each command that does something', () => {
+    const bare: string[] = [];
+    const walk = (command: typeof program, name: readonly string[]): void => {
+      let text = '';
+      command.configureOutput({ writeOut: (part) => (text += part) });
+      command.outputHelp();
+      if (command.commands.length === 0 && !/Examples?:/.test(text)) bare.push(name.join(' '));
+      for (const sub of command.commands) walk(sub, [...name, sub.name()]);
+    };
+    walk(program, []);
+    expect(bare).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { readAs, type Static, type TSchema } from '@drover/wire/http/check';
 import { Problem, page } from '@drover/wire/http/common';
 import { CliFailure, EXIT, exitOfStatus } from './failure.ts';
 import type { Target } from './target.ts';
+import { isUnknownCa, TRUST_HINT } from './trust-ca.ts';
 
 const BODY_LIMIT = 256 * 2 ** 20;
 const REQUEST_MS = 30_000;
@@ -15,6 +16,10 @@ export interface SendOptions {
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly timeoutMs?: number;
+  /** Asks for the rest from this byte on. */
+  readonly from?: number;
+  /** Sent as application/octet-stream, piece by piece. */
+  readonly stream?: AsyncIterable<Uint8Array>;
 }
 
 export interface HubClient {
@@ -23,6 +28,8 @@ export interface HubClient {
   ask<T extends TSchema>(schema: T, path: string, options?: SendOptions): Promise<Static<T>>;
   /** One request whose answer is not JSON, or is none. */
   askBytes(path: string, options?: SendOptions): Promise<Uint8Array>;
+  /** One request whose answer is not gathered: it may be larger than memory. It begins at byte `from`. */
+  askStream(path: string, options?: SendOptions): AsyncIterable<Uint8Array>;
   /** All pages of a list, up to `limit` items. */
   askAll<T extends TSchema>(item: T, path: string, options?: SendOptions & { limit?: number }): Promise<Static<T>[]>;
 }
@@ -36,7 +43,7 @@ function readToken(target: Target): string | undefined {
   const file = target.tokenFile.value;
   if (!existsSync(file)) {
     throw new CliFailure(EXIT.notAllowed, 'token_missing', `The token file "${file}" (from ${target.tokenFile.from}) does not exist.`,
-      'Give the path of the hub\'s run/token with --token-file.'); // biome-ignore format: one sentence
+      'Sign in with "drover login", or give the path of a token with --token-file.'); // biome-ignore format: one sentence
   }
   const { size } = statSync(file);
   const token = size > 4096 ? '' : readFileSync(file, 'utf8').trim();
@@ -45,7 +52,7 @@ function readToken(target: Target): string | undefined {
       EXIT.notAllowed,
       'token_invalid',
       `"${file}" does not hold a token.`,
-      "Point --token-file to the hub's run/token.",
+      'Sign in with "drover login", or point --token-file to a token.',
     );
   }
   return token;
@@ -63,6 +70,26 @@ function explainUnreachable(target: Target, cause: unknown): CliFailure {
     );
   }
   const why = inner instanceof Error ? ((inner as NodeJS.ErrnoException).code ?? inner.message) : String(inner);
+  if (isUnknownCa(why))
+    return new CliFailure(
+      EXIT.unreachable,
+      'hub_unreachable',
+      `${hub.value} shows a certificate of a CA that this machine does not know (${why}).`,
+      TRUST_HINT,
+    );
+  // Node says no more than this when plain HTTP meets TLS, and the other way round.
+  const other = hub.value.startsWith('http:') ? 'UND_ERR_SOCKET' : 'ERR_SSL_WRONG_VERSION_NUMBER';
+  if (why === other) {
+    const [speaks, url] = hub.value.startsWith('http:')
+      ? ['TLS', hub.value.replace('http:', 'https:')]
+      : ['plain HTTP', hub.value.replace('https:', 'http:')];
+    return new CliFailure(
+      EXIT.unreachable,
+      'hub_unreachable',
+      `Something answers at ${hub.value}, but not in that language (${why}).`,
+      `It may speak ${speaks}: try --hub ${url}.`,
+    );
+  }
   const next = ['default', '--hub', 'DROVER_HUB'].includes(hub.from) || hub.from.endsWith('.json')
     ? 'Start one with "npm start" (or "drover hub start --dev"), or name another with --hub URL.'
     : `The address comes from ${hub.from}; correct it there or give --hub URL.`; // biome-ignore format: two sentences
@@ -104,7 +131,7 @@ function explainProblem(target: Target, status: number, body: unknown): CliFailu
   const { code, title, detail, next, requestId } = problem.value;
   const sentence = `${/[.!?]$/.test(title) ? title : `${title}.`} ${detail}`.trim();
   const hint =
-    status === 401 && !target.tokenFile ? 'Give the hub\'s token with --token-file FILE (on the hub: <data>/run/token).' : next; // biome-ignore format: one sentence
+    code === 'token_refused' && !target.tokenFile ? 'Sign in with "drover login --name NAME", or give a token with --token-file FILE.' : next; // biome-ignore format: one sentence
   return new CliFailure(exitOfStatus(status), code, sentence, requestId ? `${hint} (request ${requestId})` : hint);
 }
 
@@ -112,7 +139,7 @@ export function openHubClient(target: Target, fetcher: typeof fetch = fetch): Hu
   let token: string | undefined;
   let tokenRead = false;
 
-  async function send(path: string, options: SendOptions): Promise<Buffer> {
+  async function request(path: string, options: SendOptions): Promise<Response> {
     if (!tokenRead) {
       token = readToken(target);
       tokenRead = true;
@@ -121,11 +148,13 @@ export function openHubClient(target: Target, fetcher: typeof fetch = fetch): Hu
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const { body } = options;
-    const bytes = body instanceof Uint8Array;
+    const { body, stream: pieces } = options;
+    const bytes = body instanceof Uint8Array || pieces !== undefined;
     const headers: Record<string, string> = { accept: 'application/json' };
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
-    if (body !== undefined) headers['content-type'] = bytes ? 'application/octet-stream' : 'application/json';
+    if (options.from) headers['range'] = `bytes=${options.from}-`;
+    if (body !== undefined || pieces !== undefined)
+      headers['content-type'] = bytes ? 'application/octet-stream' : 'application/json';
     const init: RequestInit = {
       method: options.method ?? 'GET',
       headers,
@@ -133,10 +162,16 @@ export function openHubClient(target: Target, fetcher: typeof fetch = fetch): Hu
       signal: AbortSignal.timeout(options.timeoutMs ?? REQUEST_MS),
     };
     if (body !== undefined) init.body = bytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body);
+    // Both halves at once is what fetch calls "half": it waits for no answer before the last piece.
+    if (pieces !== undefined) Object.assign(init, { body: pieces, duplex: 'half' });
+    return fetcher(url, init);
+  }
+
+  async function send(path: string, options: SendOptions): Promise<Buffer> {
     let response: Response;
     let answer: Buffer;
     try {
-      response = await fetcher(url, init);
+      response = await request(path, options);
       answer = await readBody(response);
     } catch (error) {
       if (error instanceof CliFailure) throw error;
@@ -144,6 +179,22 @@ export function openHubClient(target: Target, fetcher: typeof fetch = fetch): Hu
     }
     if (response.ok) return answer;
     throw explainProblem(target, response.status, parseJson(answer));
+  }
+
+  async function* stream(path: string, options: SendOptions): AsyncGenerator<Uint8Array> {
+    try {
+      const response = await request(path, options);
+      if (!response.ok) throw explainProblem(target, response.status, parseJson(await readBody(response)));
+      // Whoever does not serve ranges gives all of it.
+      let skip = response.status === 206 ? 0 : (options.from ?? 0);
+      for await (const part of response.body ?? []) {
+        if (skip < part.length) yield part.subarray(skip);
+        skip = Math.max(0, skip - part.length);
+      }
+    } catch (error) {
+      if (error instanceof CliFailure) throw error;
+      throw explainUnreachable(target, error);
+    }
   }
 
   async function ask<T extends TSchema>(schema: T, path: string, options: SendOptions = {}): Promise<Static<T>> {
@@ -157,6 +208,7 @@ export function openHubClient(target: Target, fetcher: typeof fetch = fetch): Hu
     hub: target.hub.value,
     ask,
     askBytes: async (path, options = {}) => send(path, options),
+    askStream: (path, options = {}) => stream(path, options),
     async askAll(item, path, options = {}) {
       const limit = options.limit ?? Number.POSITIVE_INFINITY;
       const items: Static<typeof item>[] = [];

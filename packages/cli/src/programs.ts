@@ -1,21 +1,27 @@
 // Starts the hub and the agent as child processes and ends with them. Never imports either.
 import { spawn } from 'node:child_process';
-import { constants, tmpdir } from 'node:os';
-import path from 'node:path';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 
-export const PROGRAMS = {
+const ENTRIES = {
   hub: fileURLToPath(new URL('../../../hub/src/main.ts', import.meta.url)),
   agent: fileURLToPath(new URL('../../../agent/src/main.ts', import.meta.url)),
 } as const;
-export type Program = keyof typeof PROGRAMS;
+export type Program = keyof typeof ENTRIES;
 
-/** The environment of a child: ours, and a cache of compiled code, which halves the time that a program takes to start. */
-export const childEnv = (): NodeJS.ProcessEnv => ({
-  NODE_COMPILE_CACHE: path.join(tmpdir(), 'node-compile-cache'),
-  ...process.env,
-});
+/** A small young generation: a hub takes less memory for the same work (measured idle: 155 MB, not 200; with 4 MB ingest took more CPU). */
+export const NODE_FLAGS: Readonly<Record<Program, readonly string[]>> = {
+  hub: ['--max-semi-space-size=8'],
+  agent: [],
+};
+
+/** What Node is started with to run a program. */
+export const nodeArguments = (program: Program, args: readonly string[]): string[] => [
+  ...NODE_FLAGS[program],
+  ENTRIES[program],
+  ...args,
+];
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -39,7 +45,7 @@ export function toArguments(command: Command): string[] {
  */
 export function runForeground(program: Program, args: readonly string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAMS[program], ...args], { stdio: 'inherit', env: childEnv() });
+    const child = spawn(process.execPath, nodeArguments(program, args), { stdio: 'inherit' });
     const handlers = FORWARDED.map((signal) => {
       const handle = (): void => {
         if (signal !== 'SIGINT' || process.stdin.isTTY !== true) child.kill(signal);

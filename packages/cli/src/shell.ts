@@ -1,5 +1,6 @@
 // Owns what a command may touch outside itself: streams, environment, clock, directories. Never decides anything.
 import { homedir } from 'node:os';
+import { type AskPassphrase, askAtTerminal } from '@drover/trust/passphrase';
 
 /** The surroundings of one invocation; tests pass their own. */
 export interface Shell {
@@ -12,7 +13,11 @@ export interface Shell {
   readonly width: number;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Resolves when what was written has been taken; for output that has no bound. */
+  readonly drained?: () => Promise<void>;
   readonly readStdin: () => Promise<string>;
+  /** Asks a person at the terminal, without echo; undefined where nobody sits at one. */
+  readonly readSecret: AskPassphrase;
   /** Milliseconds since epoch. */
   readonly now: () => number;
 }
@@ -39,7 +44,12 @@ export function openProcessShell(): Shell {
     width: process.stdout.columns ?? 0,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    drained: () =>
+      process.stdout.writableNeedDrain
+        ? new Promise((resolve) => process.stdout.once('drain', resolve))
+        : Promise.resolve(),
     readStdin,
+    readSecret: askAtTerminal,
     now: Date.now,
   };
 }

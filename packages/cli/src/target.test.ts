@@ -51,12 +51,42 @@ describe('findTarget', () => {
     expect(find().hubData.value).toBe(path.join(dir, 'work', '.drover', 'hub'));
   });
 
-  it('gives the local token to a loopback hub only', () => {
+  it('finds what "drover login" kept, for the hub that gave it only', () => {
+    writeLocalHub(process.pid);
+    const { loginFile } = find();
+    mkdirSync(path.dirname(loginFile), { recursive: true });
+    writeFileSync(loginFile, 'drs_x');
+    expect(find().tokenFile).toEqual({ value: loginFile, from: 'drover login' });
+    expect(find({ tokenFile: 'other' }).tokenFile?.from).toBe('--token-file');
+    for (const hub of ['http://127.0.0.1:9081', 'https://127.0.0.1:9080', 'http://127.0.0.1:9080/sub'])
+      expect(find({ hub }).tokenFile?.value).not.toBe(loginFile);
+  });
+
+  it('names files of logins that stay in their folder and differ', () => {
+    fc.assert(
+      fc.property(fc.webUrl(), fc.webUrl(), (a, b) => {
+        const [one, other] = [find({ hub: a }).loginFile, find({ hub: b }).loginFile];
+        expect(path.dirname(one)).toBe(path.join(dir, '.config', 'drover', 'logins'));
+        expect(one === other).toBe(find({ hub: a }).hub.value === find({ hub: b }).hub.value);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('gives the local token to the local hub only, by any name of this machine, and only while it runs', () => {
     writeLocalHub(process.pid);
     expect(find().tokenFile?.value).toContain(path.join('run', 'token'));
-    for (const hub of ['localhost:1', 'http://[::1]:2', '127.0.0.9']) expect(find({ hub }).tokenFile).toBeDefined();
-    for (const hub of ['http://hub.example', 'http://127.0.0.1.example', 'http://10.0.0.1'])
+    for (const hub of ['localhost:9080', 'http://[::1]:9080', '127.0.0.9:9080'])
+      expect(find({ hub }).tokenFile).toBeDefined();
+    for (const hub of [
+      'localhost:9081',
+      'https://127.0.0.1:9080',
+      'http://hub.example:9080',
+      'http://127.0.0.1.example:9080',
+    ])
       expect(find({ hub }).tokenFile).toBeUndefined();
+    writeLocalHub(2 ** 22 + 12_345);
+    for (const hub of [undefined, 'localhost:9080', 'localhost:8080']) expect(find({ hub }).tokenFile).toBeUndefined();
   });
 });
 

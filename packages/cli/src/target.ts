@@ -1,4 +1,6 @@
-// Decides which hub a command talks to and with which token file, and says where each answer came from. Opens no socket.
+// Decides which hub a command talks to, with which token file and which CA, and says where each answer came from. Opens no
+// socket.
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import path from 'node:path';
@@ -19,6 +21,10 @@ export interface Target {
   readonly hub: Origin<string>;
   /** Absent when no token file was found; the hub then answers 401. */
   readonly tokenFile: Origin<string> | undefined;
+  /** Where `drover login` keeps what it got from this hub, whether or not it is there. */
+  readonly loginFile: string;
+  /** The CA that the hub's certificate is from, where it is not one of the system's. */
+  readonly caFile: Origin<string> | undefined;
   /** The data directory of the local hub, whether or not it exists. */
   readonly hubData: Origin<string>;
   readonly agentData: Origin<string>;
@@ -28,17 +34,19 @@ export interface Target {
 export interface TargetOptions {
   readonly hub?: string | undefined;
   readonly tokenFile?: string | undefined;
+  readonly caFile?: string | undefined;
   readonly data?: string | undefined;
 }
 
 interface Context {
   readonly hub?: string;
   readonly tokenFile?: string;
+  readonly caFile?: string;
 }
 
-const CONTEXT_KEYS = new Set(['hub', 'tokenFile']);
+const CONTEXT_KEYS = new Set(['hub', 'tokenFile', 'caFile']);
 
-/** Reads a context file: YAML with `hub` and `tokenFile`; an unknown key is refused. */
+/** Reads a context file: YAML with `hub`, `tokenFile` and `caFile`; an unknown key is refused. */
 export function parseContext(text: string, file: string): Result<Context> {
   let document: unknown;
   try {
@@ -54,7 +62,7 @@ export function parseContext(text: string, file: string): Result<Context> {
     return refuse('client_config_invalid', `"${file}" is not a list of keys.`);
   for (const [key, value] of Object.entries(document)) {
     if (!CONTEXT_KEYS.has(key))
-      return refuse('client_config_invalid', `"${file}" has the unknown key "${key}"; known: hub, tokenFile.`);
+      return refuse('client_config_invalid', `"${file}" has the unknown key "${key}"; known: hub, tokenFile, caFile.`);
     if (typeof value !== 'string') return refuse('client_config_invalid', `"${file}": "${key}" must be text.`);
   }
   return accept(document as Context);
@@ -73,6 +81,12 @@ export function parseHubUrl(text: string): Result<string> {
 export function isLoopback(hubUrl: string): boolean {
   const host = new URL(hubUrl).hostname;
   return host === 'localhost' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** The token of the local hub goes to where that hub listens while it runs, and to nothing else of this machine. */
+function isSameHub(asked: string, local: string): boolean {
+  const [a, b] = [new URL(asked), new URL(local)];
+  return a.protocol === b.protocol && a.port === b.port && isLoopback(asked) && isLoopback(local);
 }
 
 /** The nearest `.drover` directory from `cwd` upwards, so that commands work in any folder of a checkout. */
@@ -98,6 +112,7 @@ function findData(shell: Shell, part: 'hub' | 'agent', flag: string | undefined)
 interface HubFile {
   readonly pid: number;
   readonly httpUrl: string;
+  readonly caFile?: string;
 }
 
 /** What a running local hub wrote about itself; undefined when none runs or the file is of a process that is gone. */
@@ -106,7 +121,8 @@ export function readHubFile(hubData: string): HubFile | undefined {
     const file = JSON.parse(readFileSync(path.join(hubData, 'run', 'hub.json'), 'utf8')) as Partial<HubFile>;
     if (typeof file.httpUrl !== 'string' || typeof file.pid !== 'number') return undefined;
     process.kill(file.pid, 0);
-    return { pid: file.pid, httpUrl: file.httpUrl };
+    const { pid, httpUrl, caFile } = file;
+    return { pid, httpUrl, ...(typeof caFile === 'string' && { caFile }) };
   } catch {
     // Absent, unreadable or stale: all mean that no local hub can be read from here.
     return undefined;
@@ -139,24 +155,53 @@ export function findTarget(shell: Shell, options: TargetOptions): Result<Target>
           : [DEFAULT_HUB, 'default'];
   const hub = parseHubUrl(text);
   if (!hub.ok) return hub;
-  const tokenFile = findTokenFile(shell, options, context.value, contextFile.value, hub.value, hubData.value);
-  return accept({ hub: { value: hub.value, from }, tokenFile, hubData, agentData, contextFile });
+  const loginFile = nameLoginFile(contextFile.value, hub.value);
+  const ownToken = local && isSameHub(hub.value, local.httpUrl) ? path.join(hubData.value, 'run', 'token') : undefined;
+  const places = { contextFile: contextFile.value, loginFile, ownToken };
+  const tokenFile = findTokenFile(shell, options, context.value, places);
+  const own =
+    local?.caFile === undefined
+      ? undefined
+      : { value: local.caFile, from: path.join(hubData.value, 'run', 'hub.json') };
+  const caFile =
+    findCaFile(shell, options, context.value, contextFile.value) ?? (isLoopback(hub.value) ? own : undefined);
+  return accept({ hub: { value: hub.value, from }, tokenFile, loginFile, caFile, hubData, agentData, contextFile });
+}
+
+/** One file a hub, beside the context file: its name shows the host to a person, and the hash keeps paths apart. */
+function nameLoginFile(contextFile: string, hub: string): string {
+  const { host } = new URL(hub);
+  const name = `${host.replaceAll(/[^A-Za-z0-9.-]/g, '_')}-${createHash('sha256').update(hub).digest('hex').slice(0, 12)}`;
+  return path.join(path.dirname(contextFile), 'logins', name);
+}
+
+function findCaFile(
+  shell: Shell,
+  options: TargetOptions,
+  context: Context,
+  contextFile: string,
+): Origin<string> | undefined {
+  if (options.caFile) return { value: path.resolve(shell.cwd, options.caFile), from: '--ca-file' };
+  const env = shell.env['DROVER_CA_FILE'];
+  if (env) return { value: path.resolve(shell.cwd, env), from: 'DROVER_CA_FILE' };
+  if (context.caFile) return { value: path.resolve(path.dirname(contextFile), context.caFile), from: contextFile };
+  return undefined;
 }
 
 function findTokenFile(
   shell: Shell,
   options: TargetOptions,
   context: Context,
-  contextFile: string,
-  hub: string,
-  hubData: string,
+  places: { readonly contextFile: string; readonly loginFile: string; readonly ownToken: string | undefined },
 ): Origin<string> | undefined {
+  const { contextFile, loginFile, ownToken } = places;
   if (options.tokenFile) return { value: path.resolve(shell.cwd, options.tokenFile), from: '--token-file' };
   const env = shell.env['DROVER_TOKEN_FILE'];
   if (env) return { value: path.resolve(shell.cwd, env), from: 'DROVER_TOKEN_FILE' };
   if (context.tokenFile)
     return { value: path.resolve(path.dirname(contextFile), context.tokenFile), from: contextFile };
-  // The local hub's token is never offered to another machine.
-  const own = path.join(hubData, 'run', 'token');
-  return isLoopback(hub) && existsSync(own) ? { value: own, from: 'data directory of the local hub' } : undefined;
+  // What one hub gave goes to that hub only: the file is named by its address.
+  if (existsSync(loginFile)) return { value: loginFile, from: 'drover login' };
+  if (ownToken === undefined || !existsSync(ownToken)) return undefined;
+  return { value: ownToken, from: 'data directory of the local hub' };
 }

@@ -34,6 +34,11 @@ describe('decideDesired', () => {
     expect(arrive(7, 'a')).toEqual({ ok: true, take: false });
   });
 
+  it('does not let a number that nobody can have counted to stop a hub from counting', () => {
+    expect(nextGeneration(3, Number.MAX_SAFE_INTEGER)).toBe(4);
+    expect(nextGeneration(3, 2 ** 40)).toBe(2 ** 40 + 1);
+  });
+
   it('lets a restored hub count past what the device holds', () => {
     expect(
       decideDesired(

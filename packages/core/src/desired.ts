@@ -28,5 +28,12 @@ export function decideDesired(
   return refuse('desired_conflict', `Generation ${arrived.generation} is held with other content.`);
 }
 
-/** The next generation a hub may use for a device that says it holds `reported` (DESIGN.md §7, after a restore). */
-export const nextGeneration = (own: number, reported: number): number => Math.max(own, reported) + 1;
+/** No hub counts so far; whoever held a stolen director key may have, to leave no room above. */
+const COUNTABLE = 2 ** 48;
+
+/**
+ * The next generation a hub may use for a device that says it holds `reported` (DESIGN.md §7, after a restore). A number that
+ * nobody can have counted to is passed over: such a document falls with the key that signed it.
+ */
+export const nextGeneration = (own: number, reported: number): number =>
+  Math.max(own, reported < COUNTABLE ? reported : 0) + 1;

@@ -1,5 +1,6 @@
 // Loaded into a program with `--import`: once the file named by DROVER_CRASH_FILE exists, kills the process with -9 right
-// before its N-th durable write (rename, fsync, SQLite write), N being the file's content. The program itself knows nothing.
+// before its N-th durable write (rename, fsync, SQLite write), N being the file's content. With DROVER_CRASH_DATA=1 also before
+// each write into an open file and each fdatasync: what a transfer is made of. The program itself knows nothing.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 
@@ -37,6 +38,12 @@ function watch(
 const fs = require('node:fs') as Record<string, unknown>;
 watch(fs, 'renameSync', (_, args) => `rename ${String(args[1])}`);
 watch(fs, 'fsyncSync', () => 'fsync');
+if (process.env['DROVER_CRASH_DATA'] === '1') {
+  // Descriptors 0 to 2 are how a program speaks, not what it keeps.
+  watch(fs, 'writeSync', (_, args) => (Number(args[0]) > 2 ? `write at ${String(args[4])}` : undefined));
+  watch(fs, 'fdatasync', () => 'fdatasync in the background');
+  watch(fs, 'fdatasyncSync', () => 'fdatasync');
+}
 const promises = fs['promises'] as Record<string, unknown>;
 watch(promises, 'rename', (_, args) => `rename ${String(args[1])}`);
 syncBuiltinESMExports();

@@ -1,4 +1,4 @@
-// A TCP proxy that misbehaves on command: cut, refuse, freeze, throttle, corrupt. Never understands what flows through it.
+// A TCP proxy that misbehaves on command: cut, refuse, freeze, throttle, corrupt, repeat. Never understands what flows through it.
 import net from 'node:net';
 
 export interface FaultProxy {
@@ -15,6 +15,12 @@ export interface FaultProxy {
   throttle(bytesPerSecond: number): void;
   /** Flips one bit in about one of `every` bytes towards the client; 0 means never. */
   corrupt(every: number): void;
+  /** Sends what it just sent once more after about `every` bytes towards the client; 0 means never. */
+  repeat(every: number): void;
+  /** How often it did. */
+  repeated(): number;
+  /** Looks for a text in what goes to the client from now on: how many bytes went there until its end, when it passed. */
+  lookFor(text: string): () => number | undefined;
   close(): Promise<void>;
 }
 
@@ -23,6 +29,7 @@ interface Faults {
   isFrozen: boolean;
   bytesPerSecond: number;
   corruptEvery: number;
+  repeatEvery: number;
 }
 
 /** Flips bits at fixed distances, so that a run can be repeated. */
@@ -31,7 +38,9 @@ function damage(chunk: Buffer, every: number, from: number): void {
 }
 
 export async function startFaultProxy(target: { host: string; port: number }): Promise<FaultProxy> {
-  const faults: Faults = { isRefusing: false, isFrozen: false, bytesPerSecond: 0, corruptEvery: 0 };
+  const faults: Faults = { isRefusing: false, isFrozen: false, bytesPerSecond: 0, corruptEvery: 0, repeatEvery: 0 };
+  let repeated = 0;
+  let lookout = (_bytes: Buffer): void => undefined;
   const bytes = { toClient: 0, toServer: 0 };
   const pairs = new Set<{ client: net.Socket; server: net.Socket }>();
 
@@ -63,8 +72,17 @@ export async function startFaultProxy(target: { host: string; port: number }): P
     upstream.on('data', (chunk) => {
       const copy = Buffer.from(chunk);
       if (faults.corruptEvery > 0) damage(copy, faults.corruptEvery, bytes.toClient);
+      const { repeatEvery } = faults;
+      const isRepeating =
+        repeatEvery > 0 &&
+        Math.floor(bytes.toClient / repeatEvery) < Math.floor((bytes.toClient + copy.length) / repeatEvery);
       bytes.toClient += copy.length;
-      const isOpen = client.write(copy);
+      lookout(copy);
+      let isOpen = client.write(copy);
+      if (isRepeating) {
+        repeated += 1;
+        isOpen = client.write(copy);
+      }
       if (faults.bytesPerSecond > 0) {
         upstream.pause();
         setTimeout(() => !faults.isFrozen && upstream.resume(), (copy.length / faults.bytesPerSecond) * 1000);
@@ -106,6 +124,21 @@ export async function startFaultProxy(target: { host: string; port: number }): P
     },
     corrupt(every) {
       faults.corruptEvery = every;
+    },
+    repeat(every) {
+      faults.repeatEvery = every;
+    },
+    repeated: () => repeated,
+    lookFor(text) {
+      let tail: Buffer = Buffer.alloc(0);
+      let at: number | undefined;
+      lookout = (chunk) => {
+        tail = Buffer.concat([tail, chunk]);
+        const end = tail.indexOf(text) + text.length;
+        if (at === undefined && end >= text.length) at = bytes.toClient - tail.length + end;
+        tail = tail.subarray(Math.max(0, tail.length - text.length));
+      };
+      return () => at;
     },
     close() {
       cut();

@@ -2,11 +2,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PAYLOAD_TYPES } from '@drover/trust/documents';
-import { signPayload } from '@drover/trust/dsse';
+import { PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
+import { digestOf, type Signer, signPayload } from '@drover/trust/dsse';
 import { openKeyFile } from '@drover/trust/key-files';
+import { signRelease } from '@drover/trust/tuf/publisher';
 import type { DeviceDetail } from '@drover/wire/http/devices';
 import type { Blob, PrepareResponse, Version } from '@drover/wire/http/models';
+import type { PublicationRequest, RoleView } from '@drover/wire/http/release';
 import type { Deployment, Rollout } from '@drover/wire/http/rollouts';
 import { ENTRY, type Program, start, waitForReady } from './program.ts';
 import { until } from './until.ts';
@@ -21,6 +23,8 @@ export interface HubProgram extends Program {
   readonly httpUrl: string;
   readonly mqttUrl: string;
   readonly mqttPort: number;
+  /** The listener for devices. */
+  readonly devicesUrl: string;
   /** What HTTP asks for. */
   readonly token: string;
   /** One call of the HTTP API, with the token of the data directory. */
@@ -34,17 +38,23 @@ export interface HubProgram extends Program {
 export const scratch = (name: string): string => mkdtempSync(path.join(tmpdir(), `drover-${name}-`));
 export const remove = (dir: string): void => rmSync(dir, { recursive: true, force: true });
 
+/** A machine that runs much else beside the test starts a hub slowly. */
+const READY_MS = 90_000;
+
 /** Starts a hub on free ports; `extra` are more flags. The same data directory continues where it was. */
 export async function startHub(
   data: string,
   extra: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  nodeArgs: readonly string[] = [],
 ): Promise<HubProgram> {
   const ports = extra.includes('--http') ? [] : ['--http', '127.0.0.1:0', '--mqtt', '127.0.0.1:0'];
-  const program = start(ENTRY.hub, ['--data', data, '--dev', ...ports, ...extra], env);
-  const ready = await waitForReady<{ pid: number; httpUrl: string; mqttUrl: string }>(
+  if (!extra.includes('--devices')) ports.push('--devices', '127.0.0.1:0');
+  const program = start(ENTRY.hub, ['--data', data, '--dev', ...ports, ...extra], env, nodeArgs);
+  const ready = await waitForReady<{ pid: number; httpUrl: string; mqttUrl: string; devicesUrl: string }>(
     program,
     path.join(data, 'run/hub.json'),
+    READY_MS,
   );
   const token = readFileSync(path.join(data, 'run/token'), 'utf8').trim();
 
@@ -76,6 +86,7 @@ export async function startHub(
     data,
     httpUrl: ready.httpUrl,
     mqttUrl: ready.mqttUrl,
+    devicesUrl: ready.devicesUrl,
     mqttPort: Number(new URL(ready.mqttUrl).port),
     token,
     call,
@@ -108,14 +119,40 @@ export async function registerModel(
   });
   const key = openKeyFile(path.join(hub.data, 'keys/release.pem'));
   if (!key.ok) throw new Error(key.detail);
-  const envelope = await signPayload(PAYLOAD_TYPES.manifest, Buffer.from(prepared.payload, 'base64'), [key.value]);
+  const payload = Buffer.from(prepared.payload, 'base64');
+  const envelope = await signPayload(PAYLOAD_TYPES.manifest, payload, [key.value]);
+  const release = await listManifest(hub, payload, key.value);
   return hub.post<Version>(`/api/v1/models/${name}/versions`, {
     envelope: {
       payloadType: envelope.payloadType,
       payload: prepared.payload,
       signatures: envelope.signatures.map((s) => ({ keyid: s.keyid, sig: Buffer.from(s.sig).toString('base64') })),
     },
+    ...(release !== undefined && { release }),
   });
+}
+
+/** The signed roles that list a manifest in the team of the key; undefined when it is listed. */
+export async function listManifest(
+  hub: { readonly httpUrl: string; readonly token: string },
+  payload: Uint8Array,
+  key: Signer,
+): Promise<PublicationRequest | undefined> {
+  const manifest = parseManifest(payload);
+  if (!manifest.ok) throw new Error(manifest.detail);
+  const read = async (route: string): Promise<Uint8Array | undefined> => {
+    const headers = { authorization: `Bearer ${hub.token}` };
+    const response = await fetch(`${hub.httpUrl}/api/v1/tuf/${route}`, { headers });
+    return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+  };
+  const roles = await read('roles');
+  const { items } = JSON.parse(Buffer.from(roles ?? []).toString('utf8')) as { items: RoleView[] };
+  const { model, version, release } = manifest.value;
+  const entry = { version, sha256: digestOf(payload), length: payload.length, release };
+  const view = { roles: items, read: (file: string) => read(`metadata/${file}`) };
+  const signed = await signRelease(view, { signers: [key], now: Date.now() }, model, { add: [entry] });
+  if (!signed.ok) throw new Error(`${signed.code}: ${signed.detail}`);
+  return signed.value;
 }
 
 export interface AgentProgram extends Program {
@@ -152,7 +189,9 @@ export async function runAgent(
   nodeArgs: readonly string[] = [],
   entry: string = ENTRY.agent,
 ): Promise<AgentProgram> {
-  const program = start(entry, ['run', '--data', data, '--http', '127.0.0.1:0', ...more], env, nodeArgs);
+  // Hubs are killed under agents all the time here: nobody waits minutes for the next try.
+  const own = { DROVER_AGENT_RECONNECT_MAX: '2', ...env };
+  const program = start(entry, ['run', '--data', data, '--http', '127.0.0.1:0', ...more], own, nodeArgs);
   const ready = await waitForReady<{ pid: number; httpUrl: string }>(program, path.join(data, 'run/agent.json'));
   return Object.assign(program, { data, httpUrl: ready.httpUrl });
 }

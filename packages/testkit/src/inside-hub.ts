@@ -1,11 +1,12 @@
 // Starts a hub inside the test process on its own data folder: the same composition as the program, without its edges.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import path from 'node:path';
 import { resolveConfig } from '@drover/hub/config';
 import { type RunningHub, startHub } from '@drover/hub/hub';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { remove, scratch } from './fleet.ts';
 
 export interface Reply {
@@ -17,6 +18,7 @@ export interface Reply {
 }
 
 export interface InsideHub extends RunningHub {
+  /** The token of development mode; empty without it. */
   readonly token: string;
   /** One request with the token; `headers` win over what is sent by itself, and undefined takes one away. */
   ask(
@@ -43,10 +45,14 @@ function send(
   method: string,
   headers: http.OutgoingHttpHeaders,
   body: Uint8Array | undefined,
+  ca: Buffer | undefined,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     // Not fetch: it does not let a test choose the Host header.
-    const request = http.request(url, { method, headers, agent: false }, (response) => {
+    const how = { method, headers, agent: false } as const;
+    const open = (take: (response: http.IncomingMessage) => void): http.ClientRequest =>
+      ca === undefined ? http.request(url, how, take) : https.request(url, { ...how, ca }, take);
+    const request = open((response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
@@ -64,15 +70,19 @@ function send(
 export async function openInsideHub(
   settings: Readonly<Record<string, unknown>> = {},
   folder?: string,
+  log: Logger = pino({ level: 'silent' }),
 ): Promise<InsideHub> {
   const dir = folder ?? scratch('inside-hub');
-  const given = { dev: true, data: dir, http: '127.0.0.1:0', mqtt: '127.0.0.1:0', ...settings };
+  const given = { dev: true, data: dir, http: '127.0.0.1:0', mqtt: '127.0.0.1:0', devices: '127.0.0.1:0', ...settings };
   const resolved = resolveConfig({ given: {}, env: {}, file: given });
   if (!resolved.ok) throw new Error(resolved.detail);
-  const started = await startHub(resolved.value.config, pino({ level: 'silent' }));
+  const started = await startHub(resolved.value.config, log);
   if (!started.ok) throw new Error(`${started.code}: ${started.detail}`);
   const hub = started.value;
-  const token = readFileSync(path.join(dir, 'run/token'), 'utf8').trim();
+  const { tlsCertFile } = resolved.value.config;
+  const ca = tlsCertFile === undefined ? undefined : readFileSync(tlsCertFile);
+  const tokenFile = path.join(dir, 'run/token');
+  const token = existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : '';
   return {
     ...hub,
     token,
@@ -90,7 +100,7 @@ export async function openInsideHub(
         ...headers,
       };
       const sent = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-      return send(`${hub.httpUrl}${route}`, method, sent as http.OutgoingHttpHeaders, bytes);
+      return send(`${hub.httpUrl}${route}`, method, sent as http.OutgoingHttpHeaders, bytes, ca);
     },
     async end() {
       await hub.stop();

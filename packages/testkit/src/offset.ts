@@ -38,6 +38,8 @@ export interface AgentStatus {
   readonly agent: { readonly bootId: string };
   readonly slots: readonly { readonly slot: string; readonly running?: string; readonly version?: number }[];
   readonly outbox: { readonly outboxId: string; readonly entries: number; readonly nextSeq: number };
+  /** By where chunks came from: `mqtt`, `broadcast`, `mirror`, `neighbour`, … */
+  readonly delivery: Readonly<Record<string, { chunks: number; bytes: number; bad: number; duplicate: number }>>;
   readonly readings: { readonly taken: number; readonly refused: Readonly<Record<string, number>> };
 }
 

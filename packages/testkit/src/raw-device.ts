@@ -5,7 +5,7 @@ import { makeId } from '@drover/core/ids';
 import { encodeEntry, encodeMessage } from '@drover/wire/encode';
 import type { Desired, Entry, MessageOf } from '@drover/wire/messages';
 import { readMessage } from '@drover/wire/read';
-import { deviceFilter, HUB_TOPIC, parseTopic, type UpKind, upTopic } from '@drover/wire/topics';
+import { deviceFilter, HUB_TOPIC, parseTopic, upTopic } from '@drover/wire/topics';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { HubProgram } from './fleet.ts';
 import { until } from './until.ts';
@@ -56,6 +56,9 @@ const STAMP = (): { sentAt: number; sentMono: number } => ({
   sentMono: Math.floor(performance.now()),
 });
 
+/** Kinds of messages whose topic has the same name. */
+type UpMessage = 'hello' | 'state' | 'up' | 'gone' | 'req';
+
 export interface RawDevice {
   readonly credentials: Credentials;
   readonly outboxId: string;
@@ -72,7 +75,7 @@ export interface RawDevice {
   append(entry: Entry | Uint8Array): number;
   connect(hub: HubProgram, generation?: number): Promise<void>;
   /** Publishes a message as this device. */
-  send<K extends UpKind>(kind: K, message: MessageOf[K]): void;
+  send<K extends UpMessage>(kind: K, message: MessageOf[K]): void;
   disconnect(): void;
 }
 
@@ -96,7 +99,7 @@ export function makeRawDevice(
   let ackedSeq = 0;
   let sentSeq = 0;
 
-  const publish = <K extends UpKind>(kind: K, message: MessageOf[K]): void =>
+  const publish = <K extends UpMessage>(kind: K, message: MessageOf[K]): void =>
     void client?.publish(upTopic(id, kind), Buffer.from(encodeMessage(kind, message, STAMP())), { qos: 0 });
 
   function pump(): void {

@@ -1,6 +1,7 @@
 // Builds small signed bundles whose answers are known by formula. Tests only; real keys, real ONNX.
 import { buildModel, f, floats, fs, i, ints64, node, ss } from '@drover/onnx/build';
 import { buildBaseline, encodeBaseline } from '@drover/sketch/baseline';
+import { chunkListOf } from '@drover/trust/chunk-list';
 import { encodeDocument, type Manifest, PAYLOAD_TYPES } from '@drover/trust/documents';
 import { digestOf, type Signer, signPayload } from '@drover/trust/dsse';
 import type { Vectors } from '@drover/trust/vectors';
@@ -15,6 +16,8 @@ export interface TinyOptions {
   readonly withBaseline?: boolean;
   /** Bytes of ballast inside the ONNX file, so that it takes several chunks. */
   readonly ballast?: number;
+  /** As manifests of 0.1: no list of chunk hashes. */
+  readonly withoutList?: boolean;
   /** Replaces the ONNX bytes, for files that must be refused. */
   readonly model?: Uint8Array;
 }
@@ -128,6 +131,8 @@ export async function buildTinyBundle(release: Signer, options: TinyOptions = {}
   const vectors = Buffer.from(JSON.stringify(buildVectors(bias, options.wrongVectors ?? false)));
   const baseline = withBaseline ? buildTinyBaseline() : undefined;
   const blobs = new Map([model, vectors, ...(baseline ? [baseline] : [])].map((bytes) => [digestOf(bytes), bytes]));
+  const list = options.withoutList ? undefined : chunkListOf(model);
+  if (list) blobs.set(digestOf(list), list);
   const ref = (bytes: Uint8Array) => ({ sha256: digestOf(bytes), size: bytes.length });
   const manifest: Manifest = {
     type: 'drover.manifest/1',
@@ -136,7 +141,11 @@ export async function buildTinyBundle(release: Signer, options: TinyOptions = {}
     version,
     createdAt: '2026-01-02T03:04:05Z',
     release: version,
-    blobs: { model: ref(model), vectors: ref(vectors), ...(baseline && { baseline: ref(baseline) }) },
+    blobs: {
+      model: { ...ref(model), ...(list && { chunkList: digestOf(list) }) },
+      vectors: ref(vectors),
+      ...(baseline && { baseline: ref(baseline) }),
+    },
     inputs: [
       { name: 'x', dtype: 'float32', shape: ['N', 2] },
       { name: 'c', dtype: 'string', shape: ['N', 1] },

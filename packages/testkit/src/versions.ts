@@ -1,5 +1,14 @@
 // Two versions of one tiny model that can be told apart by their answers, with baseline-free self-test vectors. For tests.
-import { buildModel, floats, node } from '@drover/onnx/build';
+import { createCipheriv } from 'node:crypto';
+import { buildModel, floats, ints64, node } from '@drover/onnx/build';
+
+/** Numbers that nothing makes smaller and no two versions share, so that what is padded travels whole; the same each time. */
+function noise(offset: number, bytes: number): BigInt64Array {
+  const seed = Buffer.alloc(16);
+  seed.writeDoubleLE(offset);
+  const made = createCipheriv('aes-128-ctr', seed, Buffer.alloc(16)).update(Buffer.alloc(8 * Math.ceil(bytes / 8)));
+  return new BigInt64Array(Uint8Array.from(made).buffer);
+}
 
 /** x [N, 2] → y [N, 1] = x0 + 2·x1 + offset. The offset says which version answered. `padding` makes the file larger. */
 export function buildOffsetModel(offset: number, padding = 0): Uint8Array {
@@ -8,8 +17,12 @@ export function buildOffsetModel(offset: number, padding = 0): Uint8Array {
     nodes: [node('Gemm', ['x', 'w', 'b'], ['y'])],
     inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }],
     outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 1] }],
-    initializers: [floats('w', [2, 1], [1, 2]), floats('b', [1], [offset])],
-    metadata: { 'drover.kind': 'test', ...(padding > 0 && { padding: 'x'.repeat(padding) }) },
+    initializers: [
+      floats('w', [2, 1], [1, 2]),
+      floats('b', [1], [offset]),
+      ...(padding > 0 ? [ints64('padding', [Math.ceil(padding / 8)], noise(offset, padding))] : []),
+    ],
+    metadata: { 'drover.kind': 'test' },
   });
 }
 

@@ -12,7 +12,11 @@ const Instant = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Text = Type.String({ maxLength: 1024 });
 
-export const BlobRef = Type.Object({ sha256: Hex64, size: Count });
+/**
+ * `chunkList`: SHA-256 of the list of chunk hashes (32 bytes for each 256 KiB chunk, in order), itself a blob that is fetched
+ * like any other; absent where the blob is one chunk, and in manifests of 0.1. Each chunk is then checked as it comes.
+ */
+export const BlobRef = Type.Object({ sha256: Hex64, size: Count, chunkList: Type.Optional(Hex64) });
 export type BlobRef = Static<typeof BlobRef>;
 
 /** One model input or output as the ONNX file has it; a string in `shape` is a free dimension such as "N". */

@@ -10,7 +10,14 @@ import {
 } from 'node:crypto';
 import type { SignedEnvelope } from '@drover/wire/messages';
 
-/** Something that signs: a key in a file here; a token or a key service later. */
+/** A signer that could not sign: a token that is not there, a service that does not answer, a program that failed. */
+export class SignerFailed extends Error {}
+
+/**
+ * Something that signs: a key in a file, or a program that reaches a token or a key service (command-signer.ts). Whoever
+ * writes another one gives the raw public key and 64-byte Ed25519 signatures (RFC 8032) over exact bytes; `sign` throws
+ * SignerFailed when there is none.
+ */
 export interface Signer {
   readonly keyid: string;
   /** The raw 32-byte Ed25519 public key. */
@@ -33,18 +40,20 @@ const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 export const publicKeyFromRaw = (raw: Uint8Array): KeyObject =>
   createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: 'der', type: 'spki' });
 
-const rawFromPublicKey = (key: KeyObject): Uint8Array =>
+/** The 32 raw bytes of an Ed25519 public key. */
+export const publicRawOf = (key: KeyObject): Uint8Array =>
   key.export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length);
 
-function signerOf(key: KeyObject): Signer {
-  const publicKey = rawFromPublicKey(createPublicKey(key));
+/** A signer by a private key in memory. */
+export function signerOfKey(key: KeyObject): Signer {
+  const publicKey = publicRawOf(createPublicKey(key));
   return { keyid: keyidOf(publicKey), publicKey, sign: async (bytes) => sign(null, bytes, key) };
 }
 
 /** A new key as PKCS#8 PEM, and its signer. */
 export function makeKey(): { readonly pem: string; readonly signer: Signer } {
   const { privateKey } = generateKeyPairSync('ed25519');
-  return { pem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), signer: signerOf(privateKey) };
+  return { pem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), signer: signerOfKey(privateKey) };
 }
 
 /** Reads a PKCS#8 PEM; undefined when it is no Ed25519 key. */
@@ -56,7 +65,7 @@ export function signerFromPem(pem: string): Signer | undefined {
     // node:crypto says "not a key" by throwing; the caller names the file.
     return undefined;
   }
-  return key.asymmetricKeyType === 'ed25519' ? signerOf(key) : undefined;
+  return key.asymmetricKeyType === 'ed25519' ? signerOfKey(key) : undefined;
 }
 
 export async function signPayload(

@@ -1,7 +1,7 @@
 // Turns messages into bytes. Never checks them: what we send is ours; what arrives is checked by read.
 import './protobuf.ts';
 import { drover } from './gen/drover.js';
-import type { Entry, MessageKind, MessageOf, SignedEnvelope, SlotReport, Stamp } from './messages.ts';
+import type { Entry, MessageKind, MessageOf, Offer, SignedEnvelope, SlotReport, Source, Stamp } from './messages.ts';
 
 const pb = drover.v1;
 /** Grows only when an old reader could misunderstand a new message. */
@@ -32,8 +32,32 @@ export const envelopeToWire = (e: SignedEnvelope): drover.v1.Dsse.$Properties =>
   signatures: e.signatures.map((s) => ({ keyid: s.keyid, sig: s.sig })),
 });
 
+function sourceToWire(source: Source): drover.v1.Source.$Properties {
+  switch (source.kind) {
+    case 'mirror':
+      return { mirror: { url: source.url } };
+    case 'neighbour':
+      return { neighbour: { device: source.device, url: source.url } };
+    case 'delta': {
+      const { base, recipe, size, chunkList } = source;
+      return { delta: { base: bytes(base), recipe: bytes(recipe), size, chunkList: bytes(chunkList) } };
+    }
+    case 'sealed': {
+      const { digest, size, chunkList, encapsulated, wrappedKey } = source;
+      return { sealed: { digest: bytes(digest), size, chunkList: bytes(chunkList), encapsulated, wrappedKey } };
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+const offerToWire = ({ digest, sources }: Offer): drover.v1.Offer.$Properties => ({
+  digest: bytes(digest),
+  sources: sources.map(sourceToWire),
+});
+
 const toWire: { [K in MessageKind]: (message: MessageOf[K]) => drover.v1.Envelope.$Properties } = {
-  hello: (m) => ({ hello: { ...m, slots: m.slots.map(slotToWire) } }),
+  hello: (m) => ({ hello: { ...m, features: [...(m.features ?? [])], slots: m.slots.map(slotToWire) } }),
   state: ({ desiredRefusal, ...m }) => ({
     state: {
       ...m,
@@ -45,7 +69,14 @@ const toWire: { [K in MessageKind]: (message: MessageOf[K]) => drover.v1.Envelop
   up: (m) => ({ up: { ...m, items: m.items.map((item) => ({ seq: item.seq, body: item.body })) } }),
   gone: (m) => ({ gone: m }),
   req: (m) => ({ req: { ...m, digest: bytes(m.digest) } }),
-  desired: (m) => ({ desired: { document: envelopeToWire(m.document), manifests: m.manifests.map(envelopeToWire) } }),
+  desired: (m) => ({
+    desired: {
+      document: envelopeToWire(m.document),
+      manifests: m.manifests.map(envelopeToWire),
+      releases: m.releases.map(({ manifest, path }) => ({ manifest: bytes(manifest), path })),
+      offers: m.offers.map(offerToWire),
+    },
+  }),
   ack: (m) => ({ ack: { ...m, refused: m.refused.map((r) => ({ ...r })) } }),
   cmd: ({ id, expiresAt, body }) => {
     switch (body.kind) {
@@ -61,11 +92,23 @@ const toWire: { [K in MessageKind]: (message: MessageOf[K]) => drover.v1.Envelop
         return {
           cmd: { id, expiresAt, chunkRefused: { digest: bytes(body.digest), code: body.code, detail: body.detail } },
         };
+      case 'chunkBusy':
+        return { cmd: { id, expiresAt, chunkBusy: { digest: bytes(body.digest), retryAfterMs: body.retryAfterMs } } };
+      case 'listen':
+        return { cmd: { id, expiresAt, listen: { digest: bytes(body.digest) } } };
+      case 'unlisten':
+        return { cmd: { id, expiresAt, unlisten: { digest: bytes(body.digest) } } };
+      case 'offer':
+        return { cmd: { id, expiresAt, offer: offerToWire(body) } };
       default:
         return body satisfies never;
     }
   },
   beat: (m) => ({ beat: m }),
+  metadataReq: (m) => ({ metadataReq: m }),
+  metadata: ({ refusal, ...m }) => ({
+    metadata: { ...m, code: refusal?.code ?? '', detail: refusal?.detail ?? '' },
+  }),
 };
 
 /** The bytes of one MQTT payload. */

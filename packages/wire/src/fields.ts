@@ -1,7 +1,10 @@
 // Checks single fields of a decoded message and remembers the first that is wrong. Never throws; never sees a whole message.
 import { isDeviceId, isId, isName } from '@drover/core/ids';
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import { TEXT_CHARS } from './limits.ts';
+import { METADATA_NAME_CHARS, TEXT_CHARS } from './limits.ts';
+
+/** One file name, in lower case and without a way out of its folder: version, role, `.json`. */
+const METADATA_NAME = /^(?:[1-9][0-9]{0,15}\.)?[a-z0-9][a-z0-9._~-]*\.json$/;
 
 const hex = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
@@ -54,6 +57,13 @@ export class FieldCheck {
     const text = value ?? '';
     if (text.length > most) this.wrong(field, `is longer than ${most} characters`);
     return text.slice(0, most);
+  }
+
+  metadataName(field: string, value: string | null | undefined): string {
+    const text = value ?? '';
+    if (text.length > METADATA_NAME_CHARS || !METADATA_NAME.test(text))
+      this.wrong(field, 'is not a file name of release metadata');
+    return text.slice(0, METADATA_NAME_CHARS);
   }
 
   digest(field: string, value: Uint8Array | null | undefined): string {

@@ -32,6 +32,8 @@ export interface Capabilities {
   readonly maxMlOpset: number;
   readonly maxIr: number;
   readonly memoryBytes: number;
+  /** Raw X25519 public key in base64url. */
+  readonly sealingKey?: string;
 }
 
 export interface Hello {
@@ -44,6 +46,10 @@ export interface Hello {
   readonly slots: readonly SlotReport[];
   readonly oldestSeq: number;
   readonly nextSeq: number;
+  /** Where this device serves artifacts to its neighbours. */
+  readonly cacheUrl?: string;
+  /** What the agent can do beside the contract of 0.1. */
+  readonly features?: readonly string[];
 }
 
 export interface Health {
@@ -161,6 +167,23 @@ export interface Req {
   readonly first: number;
   readonly count: number;
   readonly request: number;
+  /** A byte a chunk from `first` on, a bit a missing piece; absent from agents of 0.1, which ask for `count` chunks. */
+  readonly bitmap?: Uint8Array;
+}
+
+export interface MetadataReq {
+  /** A file name of the release metadata, such as `timestamp.json`. */
+  readonly name: string;
+  readonly request: number;
+  readonly mostBytes: number;
+}
+
+export interface Metadata {
+  readonly name: string;
+  readonly request: number;
+  /** The file; empty beside a refusal. */
+  readonly content: Uint8Array;
+  readonly refusal?: { readonly code: string; readonly detail: string };
 }
 
 /** A DSSE v1.0.2 envelope: the signatures are over PAE(payloadType, payload), exact bytes. */
@@ -170,9 +193,44 @@ export interface SignedEnvelope {
   readonly signatures: readonly { readonly keyid: string; readonly sig: Uint8Array }[];
 }
 
+/** Where the release metadata lists a manifest: a hint, never believed before it was looked up. */
+export interface ReleaseHint {
+  readonly manifest: Digest;
+  /** `<team>/<model>/<version>.json` */
+  readonly path: string;
+}
+
+/** A way to the bytes of an artifact beside chunks over MQTT: a hint, because the digest decides what is taken. */
+export type Source =
+  | { readonly kind: 'mirror'; readonly url: string }
+  | { readonly kind: 'neighbour'; readonly device: string; readonly url: string }
+  | {
+      readonly kind: 'delta';
+      readonly base: Digest;
+      readonly recipe: Digest;
+      readonly size: number;
+      readonly chunkList?: Digest;
+    }
+  | {
+      readonly kind: 'sealed';
+      readonly digest: Digest;
+      readonly size: number;
+      readonly chunkList?: Digest;
+      readonly encapsulated: Uint8Array;
+      readonly wrappedKey: Uint8Array;
+    };
+
+export interface Offer {
+  readonly digest: Digest;
+  /** The best first. */
+  readonly sources: readonly Source[];
+}
+
 export interface Desired {
   readonly document: SignedEnvelope;
   readonly manifests: readonly SignedEnvelope[];
+  readonly releases: readonly ReleaseHint[];
+  readonly offers: readonly Offer[];
 }
 
 export interface Ack {
@@ -194,7 +252,11 @@ export interface Cmd {
   readonly body:
     | { readonly kind: 'requestState' }
     | { readonly kind: 'pushLabels'; readonly labels: readonly Label[] }
-    | { readonly kind: 'chunkRefused'; readonly digest: Digest; readonly code: string; readonly detail: string };
+    | { readonly kind: 'chunkRefused'; readonly digest: Digest; readonly code: string; readonly detail: string }
+    | { readonly kind: 'chunkBusy'; readonly digest: Digest; readonly retryAfterMs: number }
+    | { readonly kind: 'listen'; readonly digest: Digest }
+    | { readonly kind: 'unlisten'; readonly digest: Digest }
+    | ({ readonly kind: 'offer' } & Offer);
 }
 
 export interface Beat {
@@ -212,6 +274,8 @@ export interface MessageOf {
   ack: Ack;
   cmd: Cmd;
   beat: Beat;
+  metadataReq: MetadataReq;
+  metadata: Metadata;
 }
 
 export type MessageKind = keyof MessageOf;

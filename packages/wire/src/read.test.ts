@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeEntry, encodeMessage, encodeSignedEnvelope } from './encode.ts';
 import { PAYLOAD_BYTES } from './limits.ts';
-import type { Entry, MessageKind, MessageOf } from './messages.ts';
+import type { Entry, MessageKind, MessageOf, Source } from './messages.ts';
 import { readEntry, readMessage, readSignedEnvelope } from './read.ts';
 
 const hex = (length: number) =>
@@ -35,21 +35,45 @@ const slot = fc.record(
   },
   { requiredKeys: ['slot'] },
 );
+const metadataName = fc.constantFrom('timestamp.json', '3.root.json', '1732531200.hub~wear.json');
 const signed = fc.record({
   payloadType: text,
   payload: bytes,
   signatures: fc.array(fc.record({ keyid: hex(16), sig: fc.uint8Array({ maxLength: 64 }) }), { maxLength: 3 }),
 });
 
+const nonEmpty = text.filter((value) => value !== '');
+
+const source: fc.Arbitrary<Source> = fc.oneof(
+  fc.record({ kind: fc.constant('mirror' as const), url: text }),
+  fc.record({ kind: fc.constant('neighbour' as const), device: fc.constantFrom('press-1', 'd-2'), url: text }),
+  fc.record(
+    { kind: fc.constant('delta' as const), base: digest, recipe: digest, size: time, chunkList: digest },
+    { requiredKeys: ['kind', 'base', 'recipe', 'size'] },
+  ),
+  fc.record(
+    {
+      kind: fc.constant('sealed' as const),
+      digest,
+      size: time,
+      chunkList: digest,
+      encapsulated: bytes,
+      wrappedKey: bytes,
+    },
+    { requiredKeys: ['kind', 'digest', 'size', 'encapsulated', 'wrappedKey'] },
+  ),
+);
+
 const messages: { [K in MessageKind]: fc.Arbitrary<MessageOf[K]> } = {
   hello: fc.record({
     outboxId: id, bootId: id, sessionId: id, agentVersion: text,
+    cacheUrl: nonEmpty, features: fc.array(fc.string({ maxLength: 32 }), { minLength: 1, maxLength: 16 }),
     capabilities: fc.record({
       runtime: fc.constantFrom('native' as const, 'wasm' as const, '' as const), runtimeVersion: text, arch: text, platform: text,
       maxOpset: uint, maxMlOpset: uint, maxIr: uint, memoryBytes: time,
     }),
     generation: time, slots: fc.array(slot, { maxLength: 3 }), oldestSeq: time, nextSeq: time,
-  }),
+  }, { requiredKeys: ['outboxId', 'bootId', 'sessionId', 'agentVersion', 'capabilities', 'generation', 'slots', 'oldestSeq', 'nextSeq'] }),
   state: fc.record(
     {
       bootId: id, revision: time, generation: time, slots: fc.array(slot, { maxLength: 3 }),
@@ -65,8 +89,16 @@ const messages: { [K in MessageKind]: fc.Arbitrary<MessageOf[K]> } = {
     outboxId: id, bootId: id, oldestSeq: time, items: fc.array(fc.record({ seq: time, body: bytes }), { maxLength: 5 }),
   }),
   gone: fc.record({ sessionId: id, bootId: id }),
-  req: fc.record({ digest, first: uint, count: fc.integer({ min: 0, max: 16 }), request: uint }),
-  desired: fc.record({ document: signed, manifests: fc.array(signed, { maxLength: 2 }) }),
+  req: fc.record(
+    { digest, first: uint, count: fc.integer({ min: 0, max: 16 }), request: uint, bitmap: fc.uint8Array({ minLength: 1, maxLength: 896 }) },
+    { requiredKeys: ['digest', 'first', 'count', 'request'] },
+  ),
+  desired: fc.record({
+    document: signed,
+    manifests: fc.array(signed, { maxLength: 2 }),
+    releases: fc.array(fc.record({ manifest: digest, path: text }), { maxLength: 2 }),
+    offers: fc.array(fc.record({ digest, sources: fc.array(source, { maxLength: 3 }) }), { maxLength: 2 }),
+  }),
   ack: fc.record({
     outboxId: id, lastSeq: time, refused: fc.array(fc.record({ seq: time, code: text, detail: text }), { maxLength: 3 }), paceMs: uint,
   }),
@@ -75,6 +107,10 @@ const messages: { [K in MessageKind]: fc.Arbitrary<MessageOf[K]> } = {
     body: fc.oneof(
       fc.constant({ kind: 'requestState' as const }),
       fc.record({ kind: fc.constant('chunkRefused' as const), digest, code: text, detail: text }),
+      fc.record({ kind: fc.constant('chunkBusy' as const), digest, retryAfterMs: fc.integer({ min: 0, max: 600_000 }) }),
+      fc.record({ kind: fc.constant('listen' as const), digest }),
+      fc.record({ kind: fc.constant('unlisten' as const), digest }),
+      fc.record({ kind: fc.constant('offer' as const), digest, sources: fc.array(source, { maxLength: 3 }) }),
       fc.record({
         kind: fc.constant('pushLabels' as const),
         labels: fc.array(
@@ -85,6 +121,11 @@ const messages: { [K in MessageKind]: fc.Arbitrary<MessageOf[K]> } = {
     ),
   }),
   beat: fc.record({ hubId: id, at: time }),
+  metadataReq: fc.record({ name: metadataName, request: uint, mostBytes: fc.nat(512 * 1024) }),
+  metadata: fc.record(
+    { name: metadataName, request: uint, content: bytes, refusal: fc.record({ code: text, detail: text }) },
+    { requiredKeys: ['name', 'request', 'content'] },
+  ),
 }; // biome-ignore format: tables
 
 const kinds = Object.keys(messages) as MessageKind[];
@@ -149,6 +190,21 @@ describe('readMessage', () => {
     other[1] = 9;
     expect(readMessage('beat', other)).toMatchObject({ ok: false, code: 'wire_schema' });
     expect(readMessage('beat', new Uint8Array([255, 255]))).toMatchObject({ ok: false, code: 'wire_malformed' });
+  });
+
+  it('refuses a metadata name that is no plain file name', () => {
+    for (const name of [
+      '',
+      '.json',
+      '../root.json',
+      'a/b.json',
+      '1.Root.json',
+      'root.json.gz',
+      `${'a'.repeat(200)}.json`,
+    ]) {
+      const req = encodeMessage('metadataReq', { name, request: 1, mostBytes: 1 }, { sentAt: 1, sentMono: 1 });
+      expect(readMessage('metadataReq', req)).toMatchObject({ ok: false, code: 'wire_field_invalid' });
+    }
   });
 
   it('refuses a 64-bit number that a double cannot hold exactly', () => {

@@ -6,7 +6,18 @@ import { FieldCheck } from './fields.ts';
 import './protobuf.ts';
 import { drover } from './gen/drover.js';
 import * as limits from './limits.ts';
-import type { Cmd, Entry, EntryBody, MessageKind, MessageOf, SignedEnvelope, SlotReport, Stamp } from './messages.ts';
+import type {
+  Cmd,
+  Entry,
+  EntryBody,
+  MessageKind,
+  MessageOf,
+  Offer,
+  SignedEnvelope,
+  SlotReport,
+  Source,
+  Stamp,
+} from './messages.ts';
 
 const pb = drover.v1;
 const NO_BYTES = new Uint8Array(0);
@@ -44,6 +55,46 @@ function readEnvelope(f: FieldCheck, e: drover.v1.Dsse.$Properties | null | unde
   };
 }
 
+/** One way to an artifact; a kind from a newer hub is none for this agent. */
+function readSource(f: FieldCheck, s: drover.v1.Source.$Properties): Source | undefined {
+  if (s.mirror) return { kind: 'mirror', url: f.text('mirror.url', s.mirror.url, limits.URL_CHARS) };
+  if (s.neighbour) {
+    const { device, url } = s.neighbour;
+    return {
+      kind: 'neighbour',
+      device: f.subject('neighbour.device', device),
+      url: f.text('neighbour.url', url, limits.URL_CHARS),
+    };
+  }
+  if (s.delta) {
+    const chunkList = f.optionalDigest('delta.chunkList', s.delta.chunkList);
+    return {
+      kind: 'delta',
+      base: f.digest('delta.base', s.delta.base),
+      recipe: f.digest('delta.recipe', s.delta.recipe),
+      size: f.uint('delta.size', s.delta.size),
+      ...(chunkList && { chunkList }),
+    };
+  }
+  if (!s.sealed) return undefined;
+  const chunkList = f.optionalDigest('sealed.chunkList', s.sealed.chunkList);
+  return {
+    kind: 'sealed',
+    digest: f.digest('sealed.digest', s.sealed.digest),
+    size: f.uint('sealed.size', s.sealed.size),
+    ...(chunkList && { chunkList }),
+    encapsulated: f.bytes('sealed.encapsulated', s.sealed.encapsulated, 256),
+    wrappedKey: f.bytes('sealed.wrappedKey', s.sealed.wrappedKey, 256),
+  };
+}
+
+const readOffer = (f: FieldCheck, o: drover.v1.Offer.$Properties): Offer => ({
+  digest: f.digest('offers.digest', o.digest),
+  sources: f
+    .list('offers.sources', o.sources, limits.SOURCES_PER_OFFER, (s) => readSource(f, s))
+    .filter((s) => s !== undefined),
+});
+
 type WireBody = drover.v1.Envelope;
 
 const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>) => MessageOf[K] } = {
@@ -61,11 +112,18 @@ const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>
       maxMlOpset: f.uint('capabilities.maxMlOpset', m.capabilities?.maxMlOpset),
       maxIr: f.uint('capabilities.maxIr', m.capabilities?.maxIr),
       memoryBytes: f.uint('capabilities.memoryBytes', m.capabilities?.memoryBytes),
+      ...(m.capabilities?.sealingKey && {
+        sealingKey: f.text('capabilities.sealingKey', m.capabilities.sealingKey, 64),
+      }),
     },
     generation: f.uint('generation', m.generation),
     slots: f.list('slots', m.slots, limits.SLOTS_PER_DEVICE, (s) => readSlot(f, s)),
     oldestSeq: f.uint('oldestSeq', m.oldestSeq),
     nextSeq: f.uint('nextSeq', m.nextSeq),
+    ...(m.cacheUrl && { cacheUrl: f.text('cacheUrl', m.cacheUrl, limits.URL_CHARS) }),
+    ...(m.features?.length && {
+      features: f.list('features', m.features, limits.FEATURES, (name) => f.text('features', name, 32)),
+    }),
   }),
   state: (f, m) => ({
     bootId: f.id('bootId', m.bootId),
@@ -103,10 +161,16 @@ const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>
     first: f.uint('first', m.first),
     count: f.uint('count', m.count, limits.CHUNKS_PER_REQ),
     request: f.uint('request', m.request),
+    ...(m.bitmap && m.bitmap.length > 0 && { bitmap: f.bytes('bitmap', m.bitmap, limits.BITMAP_BYTES) }),
   }),
   desired: (f, m) => ({
     document: readEnvelope(f, m.document),
     manifests: f.list('manifests', m.manifests, limits.SLOTS_PER_DEVICE, (e) => readEnvelope(f, e)),
+    releases: f.list('releases', m.releases, limits.SLOTS_PER_DEVICE, (r) => ({
+      manifest: f.digest('releases.manifest', r.manifest),
+      path: f.text('releases.path', r.path, 256),
+    })),
+    offers: f.list('offers', m.offers, limits.OFFERS, (o) => readOffer(f, o)),
   }),
   ack: (f, m) => ({
     outboxId: f.id('outboxId', m.outboxId),
@@ -120,6 +184,17 @@ const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>
   }),
   cmd: (f, m) => ({ id: f.id('id', m.id), expiresAt: f.uint('expiresAt', m.expiresAt), body: readCmdBody(f, m) }),
   beat: (f, m) => ({ hubId: f.id('hubId', m.hubId), at: f.uint('at', m.at) }),
+  metadataReq: (f, m) => ({
+    name: f.metadataName('name', m.name),
+    request: f.uint('request', m.request),
+    mostBytes: f.uint('mostBytes', m.mostBytes, limits.METADATA_BYTES),
+  }),
+  metadata: (f, m) => ({
+    name: f.metadataName('name', m.name),
+    request: f.uint('request', m.request),
+    content: f.bytes('content', m.content, limits.METADATA_BYTES),
+    ...(m.code && { refusal: { code: f.text('code', m.code, 64), detail: f.text('detail', m.detail) } }),
+  }),
 };
 
 function readCmdBody(f: FieldCheck, m: drover.v1.Cmd.$Properties): Cmd['body'] {
@@ -142,6 +217,17 @@ function readCmdBody(f: FieldCheck, m: drover.v1.Cmd.$Properties): Cmd['body'] {
       detail: f.text('detail', detail),
     };
   }
+  if (m.chunkBusy) {
+    const { digest, retryAfterMs } = m.chunkBusy;
+    return {
+      kind: 'chunkBusy',
+      digest: f.digest('digest', digest),
+      retryAfterMs: f.uint('retryAfterMs', retryAfterMs, 600_000),
+    };
+  }
+  if (m.listen) return { kind: 'listen', digest: f.digest('digest', m.listen.digest) };
+  if (m.unlisten) return { kind: 'unlisten', digest: f.digest('digest', m.unlisten.digest) };
+  if (m.offer) return { kind: 'offer', ...readOffer(f, m.offer) };
   if (!m.requestState) f.wrong('kind', 'is a command that this program does not know');
   return { kind: 'requestState' };
 }

@@ -26,6 +26,10 @@ describe('topics', () => {
           ok: true,
           value: { to: 'device', device: id, ...chunk },
         });
+        expect(topics.parseTopic(topics.pieceTopic(id, digest, index, index % 8))).toEqual({
+          ok: true,
+          value: { to: 'device', device: id, ...chunk, piece: index % 8 },
+        });
         expect(topics.parseTopic(topics.sharedChunkTopic(digest, index))).toEqual({
           ok: true,
           value: { to: 'all', ...chunk },
@@ -45,6 +49,8 @@ describe('topics', () => {
       'drover/2/hub',
       'drover/1/d/press-1/hello',
       'drover/1/d/x/c/zz/1',
+      `drover/1/d/x/c/${digest}/1.8`,
+      `drover/1/a/${digest}/1.0`,
       '$SYS/a',
       '',
     ]) {

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { isDeviceId, isDigest } from '@drover/core/ids';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 
-export const UP_KINDS = ['hello', 'state', 'up', 'gone', 'req'] as const;
+export const UP_KINDS = ['hello', 'state', 'up', 'gone', 'req', 'meta'] as const;
 export type UpKind = (typeof UP_KINDS)[number];
-export const DOWN_KINDS = ['desired', 'ack', 'cmd'] as const;
+export const DOWN_KINDS = ['desired', 'ack', 'cmd', 'meta'] as const;
 export type DownKind = (typeof DOWN_KINDS)[number];
 
 const PREFIX = 'drover/1';
@@ -21,10 +21,23 @@ export const upTopic = (device: string, kind: UpKind): string => `${PREFIX}/u/${
 export const downTopic = (device: string, kind: DownKind): string => `${PREFIX}/d/${device}/${kind}`;
 export const chunkTopic = (device: string, digest: string, index: number): string =>
   `${PREFIX}/d/${device}/c/${digest}/${index}`;
+/** A piece of a chunk, for a link that is too slow for a whole one. */
+export const pieceTopic = (device: string, digest: string, index: number, piece: number): string =>
+  `${PREFIX}/d/${device}/c/${digest}/${index}.${piece}`;
 export const sharedChunkTopic = (digest: string, index: number): string => `${PREFIX}/a/${digest}/${index}`;
 /** Everything that is meant for one device. */
 export const deviceFilter = (device: string): string => `${PREFIX}/d/${device}/#`;
 export const sharedChunkFilter = (digest: string): string => `${PREFIX}/a/${digest}/#`;
+
+const SHARED = `${PREFIX}/a/`;
+/** Whether a message is for all that listen to an artifact: looked at for each one that is delivered. */
+export const isSharedTopic = (topic: string): boolean => topic.startsWith(SHARED);
+
+/** The artifact of a filter that `sharedChunkFilter` made. */
+export function sharedDigestOf(filter: string): string | undefined {
+  const digest = filter.slice(PREFIX.length + 3, -2);
+  return isDigest(digest) && filter === sharedChunkFilter(digest) ? digest : undefined;
+}
 
 export type Topic =
   | { readonly to: 'hub'; readonly device: string; readonly kind: UpKind }
@@ -35,11 +48,14 @@ export type Topic =
       readonly kind: 'chunk';
       readonly digest: string;
       readonly index: number;
+      /** Absent: the whole chunk. */
+      readonly piece?: number;
     }
   | { readonly to: 'all'; readonly kind: 'chunk'; readonly digest: string; readonly index: number }
   | { readonly to: 'all'; readonly kind: 'beat' };
 
 const INDEX = /^(0|[1-9][0-9]{0,7})$/;
+const PIECE = /^(0|[1-9][0-9]{0,7})\.([0-7])$/;
 
 export function parseTopic(topic: string): Result<Topic> {
   const parsed = topic.length <= 256 ? parseParts(topic.split('/')) : undefined;
@@ -58,8 +74,11 @@ function parseParts(parts: readonly string[]): Topic | undefined {
     const kind = DOWN_KINDS.find((k) => k === b);
     return kind ? { to: 'device', device: a, kind } : undefined;
   }
-  if (branch === 'd' && parts.length === 7 && isDeviceId(a) && b === 'c' && isDigest(c) && INDEX.test(d)) {
-    return { to: 'device', device: a, kind: 'chunk', digest: c, index: Number(d) };
+  if (branch === 'd' && parts.length === 7 && isDeviceId(a) && b === 'c' && isDigest(c)) {
+    if (INDEX.test(d)) return { to: 'device', device: a, kind: 'chunk', digest: c, index: Number(d) };
+    const [, index, piece] = PIECE.exec(d) ?? [];
+    if (index === undefined) return undefined;
+    return { to: 'device', device: a, kind: 'chunk', digest: c, index: Number(index), piece: Number(piece) };
   }
   if (branch === 'a' && parts.length === 5 && isDigest(a) && INDEX.test(b)) {
     return { to: 'all', kind: 'chunk', digest: a, index: Number(b) };

@@ -2,5 +2,22 @@
 import type { Migration } from '../migrate.ts';
 import { first } from './0001-first.ts';
 import { http } from './0002-http.ts';
+import { releaseMetadata } from './0003-release-metadata.ts';
+import { identity } from './0004-identity.ts';
+import { people } from './0005-people.ts';
+import { auditCheckpoints } from './0006-audit-checkpoints.ts';
+import { patches } from './0008-patches.ts';
+import { carried } from './0009-carried.ts';
+import { drift } from './0010-drift.ts';
 
-export const MIGRATIONS: readonly Migration[] = [first, http];
+export const MIGRATIONS: readonly Migration[] = [
+  first,
+  http,
+  releaseMetadata,
+  identity,
+  people,
+  auditCheckpoints,
+  patches,
+  carried,
+  drift,
+];

@@ -6,6 +6,7 @@ import { type HubClient, openHubClient } from '../hub-client.ts';
 import { type Shell, usesColor } from '../shell.ts';
 import { renderTable, type TableColumn } from '../table.ts';
 import { findTarget, type Target } from '../target.ts';
+import { trustCa } from '../trust-ca.ts';
 
 /** What every command is built with. */
 export interface Cli {
@@ -20,6 +21,7 @@ export interface OutputOptions {
 export interface ConnectionOptions extends OutputOptions {
   readonly hub?: string;
   readonly tokenFile?: string;
+  readonly caFile?: string;
 }
 
 export function addJsonOption(command: Command): Command {
@@ -35,15 +37,25 @@ export function addConnectionOptions(command: Command): Command {
   command.addOption(
     new Option(
       '--token-file <file>',
-      "file with the hub's token; else DROVER_TOKEN_FILE, the context file, <hub data>/run/token",
+      'file with a token; else DROVER_TOKEN_FILE, the context file, "drover login", <hub data>/run/token (--dev)',
+    ).helpGroup('Connection:'),
+  );
+  command.addOption(
+    new Option(
+      '--ca-file <file>',
+      "CA of the hub's certificate; else DROVER_CA_FILE, the context file, the local hub's own",
     ).helpGroup('Connection:'),
   );
   return addJsonOption(command);
 }
 
-export function locateHub(cli: Cli, options: { hub?: string; tokenFile?: string; data?: string }): Target {
+export function locateHub(
+  cli: Cli,
+  options: { hub?: string; tokenFile?: string; caFile?: string; data?: string },
+): Target {
   const target = findTarget(cli.shell, options);
   if (!target.ok) throw failRefused(target, EXIT.usage);
+  trustCa(target.value);
   return target.value;
 }
 

@@ -27,16 +27,18 @@ export function addConfigCommands(program: Command, cli: Cli): void {
   const config = program.command('config').description('what this command line uses');
   addConnectionOptions(config.command('show').summary('print each setting and where it comes from'))
     .description(
-      'Prints the hub, the token file and the data directories, each with its origin. A flag wins over a DROVER_* ' +
-        'variable, that over the context file (YAML with the keys hub and tokenFile), that over the default. The token ' +
+      'Prints the hub, the token file, the CA file and the data directories, each with its origin. A flag wins over a DROVER_* ' +
+        'variable, that over the context file (YAML with the keys hub, tokenFile and caFile), that over the default. The token ' +
         'itself is never printed.',
     )
     .option('--data <dir>', 'data directory of the local hub')
+    .addHelpText('after', '\nExample:\n  drover config show')
     .action((options: ConnectionOptions & { data?: string }) => {
       const target = locateHub(cli, options);
       const settings: Setting[] = [
         { name: 'hub', ...target.hub },
         { name: 'tokenFile', value: target.tokenFile?.value ?? null, from: target.tokenFile?.from ?? 'not found' },
+        { name: 'caFile', value: target.caFile?.value ?? null, from: target.caFile?.from ?? 'system' },
         { name: 'hubData', ...target.hubData },
         { name: 'agentData', ...target.agentData },
         { name: 'contextFile', ...target.contextFile, from: existsSync(target.contextFile.value) ? target.contextFile.from : `${target.contextFile.from}, absent` },
@@ -52,6 +54,7 @@ export function addConfigCommands(program: Command, cli: Cli): void {
 
 export function addVersionCommand(program: Command, cli: Cli): void {
   addJsonOption(program.command('version').description('print the version of Drover and of Node'))
+    .addHelpText('after', '\nExample:\n  drover version --json')
     .action((options: OutputOptions) => {
       const version = readVersion();
       present(cli, options, { drover: version, node: process.versions.node, platform: `${process.platform}-${process.arch}` }, () =>

@@ -3,6 +3,7 @@
 import type { Static } from '@drover/wire/http/check';
 import { Device, DeviceDetail } from '@drover/wire/http/devices';
 import type { Command } from 'commander';
+import { meaningOf } from '../failure.ts';
 import { at } from '../hub-client.ts';
 import { formatAge, formatBytes, formatCount, renderPairs, shortDigest, type TableColumn } from '../table.ts';
 import {
@@ -44,12 +45,41 @@ const showLabels = (labels: Readonly<Record<string, string>>): string =>
 const ageOf = (cli: Cli, instant: string | null): string =>
   instant === null ? '-' : formatAge(cli.shell.now() - Date.parse(instant));
 
+/** What its certificate says, with the time that is left. */
+function nameIdentity(cli: Cli, { identity }: DeviceView): string {
+  if (identity === undefined) return '-';
+  if (identity.state !== 'valid' || identity.notAfter === null) return identity.state;
+  return `valid ${formatAge(Date.parse(identity.notAfter) - cli.shell.now())}`;
+}
+
+function describeIdentity(cli: Cli, device: DeviceView): (readonly [string, string])[] {
+  const { identity } = device;
+  if (identity === undefined) return [];
+  const { serial, notAfter, door, keyFingerprint, hardware, revokedAt, release } = identity;
+  if (keyFingerprint === null) return [['identity', 'id and secret (development)']];
+  return [
+    ['identity', `${nameIdentity(cli, device)}, by ${door ?? '?'}${release === 'person' ? ', release: person' : ''}`],
+    ['certificate', `${serial ?? '-'}, until ${notAfter ?? '-'}`],
+    ['key', `sha256:${keyFingerprint}`],
+    ...(hardware === null ? [] : [['hardware', hardware] as const]),
+    ...(revokedAt === null ? [] : [['revoked', revokedAt] as const]),
+  ];
+}
+
+/** A device that takes no document runs on, and no slot says why nothing changes. */
+const explainRefusal = ({ code, detail }: { readonly code: string; readonly detail: string }): string =>
+  `${code}: ${[meaningOf(code), detail].filter((t) => t).join(' ')}`;
+
+const describeRefusal = ({ desiredRefusal }: DeviceView): (readonly [string, string])[] =>
+  desiredRefusal ? [['refuses', explainRefusal(desiredRefusal)]] : [];
+
 const LIST: (cli: Cli) => readonly TableColumn<DeviceView>[] = (cli) => [
   { title: 'DEVICE', value: (d) => d.id },
   { title: 'PRESENCE', value: (d) => d.presence },
   { title: 'SEEN', value: (d) => ageOf(cli, d.lastSeenAt), align: 'right' },
   { title: 'RUNNING', value: nameRunning },
   { title: 'IN SYNC', value: nameSync },
+  { title: 'IDENTITY', value: (d) => nameIdentity(cli, d) },
   { title: 'AGENT', value: (d) => d.agentVersion },
   { title: 'LABELS', value: (d) => showLabels(d.labels) },
 ];
@@ -72,8 +102,10 @@ function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
     ['presence', `${device.presence}, seen ${ageOf(cli, device.lastSeenAt)} ago`],
     ['labels', showLabels(device.labels)],
     ['joined', device.joinedAt],
+    ...describeIdentity(cli, device),
     ['agent', [device.agentVersion, device.runtime].filter((t) => t).join(', ')],
     ['generation', `${device.reportedGeneration} reported, ${device.generation} desired`],
+    ...describeRefusal(device),
     [
       'uplink',
       `${formatCount(uplink.lastSeq)} entries stored, ${formatCount(uplink.lostEntries)} lost, ${formatCount(uplink.quarantined)} refused`,
@@ -93,7 +125,7 @@ function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
   return `${pairs}\n${tableFor(cli, SLOTS(cli), device.slots, 'No model was deployed to this device yet: drover deploy MODEL --devices ' + device.id)}`;
 }
 
-export function addDeviceCommands(program: Command, cli: Cli): void {
+export function addDeviceCommands(program: Command, cli: Cli): Command {
   const device = program.command('device').description('devices of the fleet');
   addConnectionOptions(device.command('list').summary('list devices').description('Lists devices: presence, what each runs and whether that is what it should run.'))
     .option('--query <query>', 'only devices whose labels match, such as site=north')
@@ -108,14 +140,17 @@ export function addDeviceCommands(program: Command, cli: Cli): void {
     }); // biome-ignore format: one chain
   addConnectionOptions(device.command('show').summary('show one device').description('Shows one device: slots, running and desired versions, health, what it sent.'))
     .argument('<device>', 'device id')
+    .addHelpText('after', '\nExample:\n  drover device show press-07')
     .action(async (id: string, options: ConnectionOptions) => {
       const one = await connect(cli, options).ask(DeviceDetail, at('devices', id));
       present(cli, options, one, () => renderDevice(cli, one));
     }); // biome-ignore format: one chain
   addConnectionOptions(device.command('remove').summary('remove a device').description('Removes a device: its secret stops working and its session ends. What it reported stays.'))
     .argument('<device>', 'device id')
+    .addHelpText('after', '\nExample:\n  drover device remove press-07')
     .action(async (id: string, options: ConnectionOptions) => {
       await connect(cli, options).askBytes(at('devices', id), { method: 'DELETE' });
       present(cli, options, { removed: id }, () => `Removed ${id}.\n`);
     }); // biome-ignore format: one chain
+  return device;
 }

@@ -26,6 +26,7 @@ export function addDoctorCommand(program: Command, cli: Cli): void {
     .description('Checks Node, the way to the hub, its token and its mode, ports, disk, clock, and whether agents run what they should. The worst comes first, each with the command that mends it.')
     .option('--data <dir>', 'data directory of the local hub')
     .addHelpText('after', '\nExit codes: 0 nothing failed (warnings are allowed), 1 something failed.')
+    .addHelpText('after', '\nExamples:\n  drover doctor\n  drover doctor --hub https://hub.example:8080 --ca-file ./ca.crt')
     .action(async (options: ConnectionOptions & { data?: string }) => {
       const findings = judge(await observe(locateHub(cli, options), cli.fetcher, cli.shell.now));
       present(cli, options, { items: findings }, () => renderFindings(cli, findings));

@@ -90,6 +90,7 @@ function renderVersion(version: Static<typeof VersionDetail>): string {
 
 export function addModelCommands(model: Command, cli: Cli): void {
   addConnectionOptions(model.command('list').summary('list models').description('Lists the registered models.'))
+    .addHelpText('after', '\nExample:\n  drover model list')
     .action(async (options: ConnectionOptions) => {
       const models = await connect(cli, options).askAll(Model, at('models'));
       present(cli, options, asPage(models), () => tableFor(cli, MODELS, models, 'No model yet: drover model register FILE --name NAME, or drover model train FILE --name NAME --label COLUMN'));

@@ -1,28 +1,22 @@
 // `drover model register`: checks a file, uploads it, signs what the hub proposes after checking it, publishes.
 // The release key never leaves this process.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { checkModel } from '@drover/onnx/check';
+import { blobRefOf } from '@drover/trust/chunk-list';
 import { type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
-import { digestOf, type Signer, signPayload } from '@drover/trust/dsse';
-import { openKeyFile } from '@drover/trust/key-files';
+import { digestOf, signPayload } from '@drover/trust/dsse';
+import { type OmsSigner, openOmsKeyFile } from '@drover/trust/oms/key';
+import { signVersion } from '@drover/trust/oms/version-files';
+import type { PublisherOrder } from '@drover/trust/tuf/publisher';
 import type { Static } from '@drover/wire/http/check';
-import { Blob, PrepareResponse, Version } from '@drover/wire/http/models';
+import { Blob, Confidential, ModelSignature, PrepareResponse, Version } from '@drover/wire/http/models';
 import type { Command } from 'commander';
 import { CliFailure, EXIT, failRefused, failUsage } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import { formatBytes, shortDigest } from '../table.ts';
-import { isLoopback } from '../target.ts';
-import {
-  addConnectionOptions,
-  type Cli,
-  type ConnectionOptions,
-  connect,
-  locateHub,
-  parseList,
-  parseModelName,
-  present,
-} from './common.ts';
+import { type Cli, connect, locateHub, parseList, parseModelName, present } from './common.ts';
+import { addPublisherOptions, openPublisher, orderOf, type PublisherOptions, signChange } from './release.ts';
 
 export interface Bundle {
   readonly name: string;
@@ -77,12 +71,35 @@ function checkProposal(bundle: Bundle, proposal: Static<typeof PrepareResponse>,
     if (!own && part === 'vectors') continue;
     if (!own || theirs?.sha256 !== digestOf(own) || theirs.size !== own.length)
       return refuse(`its ${part} is not the file given here.`);
+    // Absent from a hub of 0.1. What it binds decides which chunks a device takes.
+    if (theirs.chunkList !== undefined && theirs.chunkList !== blobRefOf(own).chunkList)
+      return refuse(`its list of chunk hashes is not that of the ${part} given here.`);
   }
   return manifest;
 }
 
+/** Signs what was registered for outsiders, and puts that beside the version. */
+async function signForOutsiders(client: HubClient, payload: Uint8Array, signer: OmsSigner): Promise<void> {
+  const manifest = parseManifest(payload);
+  if (!manifest.ok) throw failRefused(manifest);
+  const { model, version } = manifest.value;
+  const bundle = await signVersion(manifest.value, digestOf(payload), signer);
+  const body = { bundle: Buffer.from(bundle).toString('base64'), publicKey: signer.spkiPem };
+  await client.ask(ModelSignature, at('models', model, 'versions', version, 'oms'), { method: 'PUT', body });
+}
+
+/** Before the first version is there, so that none ever leaves the hub in the open. */
+export async function markConfidential(client: HubClient, model: string): Promise<void> {
+  await client.ask(Confidential, at('models', model, 'confidential'), { method: 'PUT', body: { confidential: true } });
+}
+
 /** Uploads, checks, signs and publishes one bundle. */
-export async function registerBundle(client: HubClient, bundle: Bundle, signer: Signer): Promise<Registered> {
+export async function registerBundle(
+  client: HubClient,
+  bundle: Bundle,
+  order: PublisherOrder,
+  more: { readonly oms?: OmsSigner | undefined; readonly minRelease?: number | undefined } = {},
+): Promise<Registered> {
   const model = await upload(client, bundle.model);
   const baseline = bundle.baseline ? await upload(client, bundle.baseline) : undefined;
   const vectors = bundle.vectors ? await upload(client, bundle.vectors) : undefined;
@@ -99,8 +116,16 @@ export async function registerBundle(client: HubClient, bundle: Bundle, signer: 
     timeoutMs: UPLOAD_MS,
   });
   const payload = Buffer.from(proposal.payload, 'base64');
-  checkProposal(bundle, proposal, payload);
-  const signed = await signPayload(proposal.payloadType, payload, [signer]);
+  const manifest = checkProposal(bundle, proposal, payload);
+  const signed = await signPayload(proposal.payloadType, payload, order.signers);
+  const entry = {
+    version: manifest.version,
+    sha256: digestOf(payload),
+    length: payload.length,
+    release: manifest.release,
+  };
+  const change = { add: [entry], ...(more.minRelease !== undefined && { minRelease: more.minRelease }) };
+  const release = await signChange(client, order, bundle.name, change);
   const envelope = {
     payloadType: signed.payloadType,
     payload: proposal.payload,
@@ -108,7 +133,7 @@ export async function registerBundle(client: HubClient, bundle: Bundle, signer: 
   };
   const version = await client.ask(Version, at('models', bundle.name, 'versions'), {
     method: 'POST',
-    body: { envelope },
+    body: { envelope, ...(release !== undefined && { release }) },
     timeoutMs: UPLOAD_MS,
   });
   if (version.manifest !== digestOf(payload)) {
@@ -119,6 +144,7 @@ export async function registerBundle(client: HubClient, bundle: Bundle, signer: 
       'Look at the version before you deploy it.',
     );
   }
+  if (more.oms !== undefined) await signForOutsiders(client, payload, more.oms);
   return { version, alreadyRegistered: proposal.alreadyRegistered, warnings: proposal.warnings };
 }
 
@@ -132,45 +158,35 @@ function readGiven(cli: Cli, file: string): Uint8Array {
   }
 }
 
-function openReleaseKey(cli: Cli, options: RegisterOptions): Signer {
-  const target = locateHub(cli, options);
-  if (options.key === undefined && !isLoopback(target.hub.value)) {
-    throw failUsage(
-      'A hub on another machine needs your release key.',
-      'Give it with --key FILE (Ed25519, PKCS#8 PEM, mode 0600).',
-    );
+/** The key beside the release key, unless another is named; undefined when there is none. */
+function openOutsidersKey(cli: Cli, options: RegisterOptions): OmsSigner | undefined {
+  const beside = options.key?.[0] ?? path.join(locateHub(cli, options).hubData.value, 'keys', 'release.pem');
+  const file = path.resolve(cli.shell.cwd, options.omsKey ?? path.join(path.dirname(beside), 'oms.pem'));
+  if (!existsSync(file)) {
+    if (options.omsKey !== undefined)
+      throw failUsage(`"${file}" does not exist.`, `Make it: drover model oms-key ${options.omsKey}`);
+    return undefined;
   }
-  const file = options.key ?? path.join(target.hubData.value, 'keys', 'release.pem');
-  try {
-    const signer = openKeyFile(path.resolve(cli.shell.cwd, file));
-    if (!signer.ok) throw failRefused(signer);
-    return signer.value;
-  } catch (error) {
-    if (error instanceof CliFailure) throw error;
-    throw new CliFailure(
-      EXIT.failed,
-      'key_invalid',
-      `The release key "${file}" cannot be read.`,
-      'Give it with --key FILE, or say where the hub keeps its data with --data DIR.',
-    );
-  }
+  const signer = openOmsKeyFile(file);
+  if (!signer.ok) throw failRefused(signer);
+  return signer.value;
 }
 
-interface RegisterOptions extends ConnectionOptions {
+interface RegisterOptions extends PublisherOptions {
+  readonly omsKey?: string;
   readonly name: string;
   readonly baseline?: string;
   readonly vectors?: string;
-  readonly key?: string;
-  readonly data?: string;
   readonly featureNames?: string[];
   readonly classes?: string[];
+  readonly confidential?: boolean;
 }
 
 export function addRegisterCommand(model: Command, cli: Cli): void {
-  addConnectionOptions(model.command('register').summary('register an ONNX file as a new version'))
+  addPublisherOptions(model.command('register').summary('register an ONNX file as a new version'))
     .description(
       'Registers an ONNX file as the next version of a model: the file is checked here, uploaded, and described by the ' +
-        'hub; the description is compared with your file, signed with your release key, and published. The same file ' +
+        'hub; the description is compared with your file, signed with the key of your publisher team, listed in its release metadata, and published. The same file ' +
         'gives the same version again.',
     )
     .argument('<file>', 'the ONNX file')
@@ -179,8 +195,8 @@ export function addRegisterCommand(model: Command, cli: Cli): void {
     .option('--vectors <file>', 'self-test vectors that a device must reproduce before it switches')
     .option('--feature-names <a,b>', 'names of the input columns, where the file does not say them', parseList)
     .option('--classes <x,y>', 'names of the classes; the last is the positive one', parseList)
-    .option('--key <file>', 'release key; for a local hub <data>/keys/release.pem')
-    .option('--data <dir>', 'data directory of the local hub')
+    .option('--confidential', 'artifacts of this model leave the hub only sealed, one key for each device')
+    .option('--oms-key <file>', 'key that signs the model for outsiders; else oms.pem beside the release key')
     .addHelpText('after', `
 Examples:
   drover model register wear.onnx --name wear
@@ -189,15 +205,20 @@ Examples:
       const bytes = readGiven(cli, file);
       const checked = checkModel(bytes);
       if (!checked.ok) throw failRefused(checked);
-      const registered = await registerBundle(connect(cli, options), {
+      const oms = openOutsidersKey(cli, options);
+      const order = orderOf(cli, options, await openPublisher(cli, options));
+      const client = connect(cli, options);
+      if (options.confidential) await markConfidential(client, options.name);
+      const registered = await registerBundle(client, {
         name: options.name,
         model: bytes,
         baseline: options.baseline === undefined ? undefined : readGiven(cli, options.baseline),
         vectors: options.vectors === undefined ? undefined : readGiven(cli, options.vectors),
         featureNames: options.featureNames,
         classes: options.classes,
-      }, openReleaseKey(cli, options));
+      }, order, { oms, minRelease: options.minRelease });
       for (const warning of registered.warnings) cli.shell.err(`warning: ${warning}\n`);
+      if (oms === undefined) cli.shell.err('note: there is no oms.pem beside the release key, so outsiders get no signature; make one with "drover model oms-key FILE".\n');
       const { version } = registered;
       present(cli, options, version, () =>
         `${registered.alreadyRegistered ? 'Already registered' : 'Registered'}: ${version.model}@${version.version} (${formatBytes(bytes.length)}, manifest ${shortDigest(version.manifest)}).\n` +

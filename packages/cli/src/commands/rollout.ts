@@ -45,12 +45,18 @@ const ROLLOUTS: (cli: Cli) => readonly TableColumn<RolloutView>[] = (cli) => [
   { title: 'DEPLOYMENTS', value: (r) => showCounts(r.counts) },
 ];
 
+/** What the deployment says, else why its device takes no document at all. */
+function whyOf({ code, detail, desiredRefusal: refusal }: DeploymentView): string {
+  if (detail !== undefined || code !== undefined) return detail ?? meaningOf(code ?? '');
+  return refusal ? `the device refuses its document: ${meaningOf(refusal.code)} ${refusal.detail}`.trim() : '';
+}
+
 const DEPLOYMENTS: (cli: Cli) => readonly TableColumn<DeploymentView>[] = (cli) => [
   { title: 'DEVICE', value: (d) => d.device },
   { title: 'STATE', value: (d) => d.state },
   { title: 'SINCE', value: (d) => formatAge(cli.shell.now() - Date.parse(d.updatedAt)), align: 'right' },
-  { title: 'CODE', value: (d) => d.code },
-  { title: 'DETAIL', value: (d) => d.detail ?? (d.code ? meaningOf(d.code) : '') },
+  { title: 'CODE', value: (d) => d.code ?? d.desiredRefusal?.code },
+  { title: 'DETAIL', value: whyOf },
 ];
 
 const renderRollout = (rollout: RolloutView): string =>
@@ -175,12 +181,14 @@ export function addRolloutCommands(program: Command, cli: Cli): void {
   const rollout = program.command('rollout').description('rollouts and their deployments');
   addConnectionOptions(rollout.command('list').summary('list rollouts').description('Lists rollouts, newest first.'))
     .option('--limit <n>', 'at most this many', parseWhole, 100)
+    .addHelpText('after', '\nExample:\n  drover rollout list')
     .action(async (options: ConnectionOptions & { limit: number }) => {
       const rollouts = await connect(cli, options).askAll(Rollout, at('rollouts'), { limit: options.limit });
       present(cli, options, asPage(rollouts), () => tableFor(cli, ROLLOUTS(cli), rollouts, 'No rollout yet: drover deploy MODEL'));
     }); // biome-ignore format: one chain
   addConnectionOptions(rollout.command('show').summary('show one rollout').description('Shows one rollout and the deployment of each device.'))
     .argument('<rollout>', 'rollout id')
+    .addHelpText('after', '\nExample:\n  drover rollout show 0197…')
     .action(async (id: string, options: ConnectionOptions) => {
       const client = connect(cli, options);
       const one = await client.ask(Rollout, at('rollouts', id));
@@ -189,6 +197,7 @@ export function addRolloutCommands(program: Command, cli: Cli): void {
     }); // biome-ignore format: one chain
   addConnectionOptions(rollout.command('abort').summary('stop a rollout').description('Stops a rollout: devices that have not begun stay as they are; one that is activating ends first.'))
     .argument('<rollout>', 'rollout id')
+    .addHelpText('after', '\nExample:\n  drover rollout abort 0197…')
     .action(async (id: string, options: ConnectionOptions) => {
       const one = await connect(cli, options).ask(Rollout, at('rollouts', id, 'abort'), { method: 'POST' });
       present(cli, options, one, () => renderRollout(one));

@@ -13,6 +13,7 @@ import {
   addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseList, parseModelName, parseWhole,
   present, tableFor, timeoutOption, waitFor,
 } from './common.ts'; // biome-ignore format: one list
+import { markConfidential } from './register.ts';
 
 export type RunView = Static<typeof Run>;
 const ENDED = new Set<string>(['succeeded', 'failed', 'cancelled']);
@@ -111,6 +112,7 @@ interface TrainOptions extends ConnectionOptions {
   readonly seed?: number;
   readonly timeout: number;
   readonly wait: boolean;
+  readonly confidential?: boolean;
 }
 
 export function toRoles(
@@ -141,6 +143,7 @@ async function train(cli: Cli, file: string, options: TrainOptions): Promise<voi
     );
   }
   const client = connect(cli, options);
+  if (options.confidential) await markConfidential(client, options.name);
   const dataset = await uploadDataset(client, path.basename(full), bytes);
   const body: RunRequest = {
     model: options.name,
@@ -199,6 +202,7 @@ export function addTrainCommand(model: Command, cli: Cli): void {
     .addOption(new Option('--trainer <kind>', 'boosted trees or a linear model').choices(['gbdt', 'linear']))
     .option('--param <name=value>', 'a parameter of the trainer; may be given several times', parseParameter)
     .option('--seed <n>', 'seed of everything random', parseWhole)
+    .option('--confidential', 'artifacts of this model leave the hub only sealed, one key for each device')
     .addOption(timeoutOption('longest time to train', '10m'))
     .option('--no-wait', 'return as soon as the run is queued')
     .addHelpText('after', `
@@ -212,6 +216,7 @@ export function addRunCommands(program: Command, cli: Cli): void {
   const run = program.command('run').description('training runs on the hub');
   addConnectionOptions(run.command('list').summary('list runs').description('Lists training runs, newest first.'))
     .option('--limit <n>', 'at most this many', parseWhole, 100)
+    .addHelpText('after', '\nExample:\n  drover run list')
     .action(async (options: ConnectionOptions & { limit: number }) => {
       const runs = await connect(cli, options).askAll(Run, at('runs'), { limit: options.limit });
       present(cli, options, asPage(runs), () => tableFor(cli, RUNS(cli), runs, 'No run yet: drover model train FILE --name NAME --label COLUMN'));
@@ -220,6 +225,7 @@ export function addRunCommands(program: Command, cli: Cli): void {
     .argument('<run>', 'run id')
     .option('--follow', 'wait for its end and show progress')
     .addOption(timeoutOption('longest time to follow', '1h'))
+    .addHelpText('after', '\nExample:\n  drover run show 0197…')
     .action(async (id: string, options: ConnectionOptions & { follow?: boolean; timeout: number }) => {
       const client = connect(cli, options);
       let view = await client.ask(Run, at('runs', id));
@@ -228,12 +234,14 @@ export function addRunCommands(program: Command, cli: Cli): void {
     }); // biome-ignore format: one chain
   addConnectionOptions(run.command('cancel').summary('cancel a run').description('Asks the hub to end a run; its process stops within seconds.'))
     .argument('<run>', 'run id')
+    .addHelpText('after', '\nExample:\n  drover run cancel 0197…')
     .action(async (id: string, options: ConnectionOptions) => {
       const view = await connect(cli, options).ask(Run, at('runs', id, 'cancel'), { method: 'POST' });
       present(cli, options, view, () => `Run ${id} is ${view.state}.\n`);
     }); // biome-ignore format: one chain
   addConnectionOptions(run.command('log').summary('print the log of a run').description('Prints what the trainer wrote.'))
     .argument('<run>', 'run id')
+    .addHelpText('after', '\nExample:\n  drover run log 0197…')
     .action(async (id: string, options: ConnectionOptions) => {
       const text = Buffer.from(await connect(cli, options).askBytes(at('runs', id, 'log'))).toString('utf8');
       present(cli, options, { run: id, lines: text.split('\n').filter((line) => line !== '') }, () => text);

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CliFailure, EXIT } from '../failure.ts';
-import { PROGRAMS, type Program } from '../programs.ts';
+import { nodeArguments, type Program } from '../programs.ts';
 
 export interface Child {
   readonly name: string;
@@ -66,7 +66,7 @@ export function openFamily(logDir: string, env: NodeJS.ProcessEnv): Family {
       const logFile = path.join(logDir, `${name}.log`);
       const log = openSync(logFile, 'a');
       // Its own process group: a Ctrl-C at the terminal reaches the demo alone, which then ends its children in order.
-      const child = spawn(process.execPath, [PROGRAMS[program], ...args], {
+      const child = spawn(process.execPath, nodeArguments(program, args), {
         stdio: ['ignore', log, log],
         detached: true,
         env,

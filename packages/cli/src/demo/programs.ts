@@ -65,7 +65,7 @@ async function waitReady(
 export async function startHub(where: Surroundings): Promise<DemoHub> {
   const dataDir = path.join(where.dir, 'hub');
   const child = where.family.start('hub', 'hub', [
-    '--dev', '--data', dataDir, '--http', '127.0.0.1:0', '--mqtt', '127.0.0.1:0', '--log-level', 'warn',
+    '--dev', '--data', dataDir, '--http', '127.0.0.1:0', '--mqtt', '127.0.0.1:0', '--devices', '127.0.0.1:0', '--log-level', 'warn',
     '--window-seconds', String(WINDOW_SECONDS), '--probation-seconds', String(PROBATION_SECONDS),
   ]); // biome-ignore format: one command line
   const url = await waitReady(where, child, path.join(dataDir, 'run', 'hub.json'), 'httpUrl', START_MS);
@@ -73,8 +73,10 @@ export async function startHub(where: Surroundings): Promise<DemoHub> {
   const target: Target = {
     hub: { value: url, from: 'demo' },
     tokenFile: { value: tokenFile, from: 'demo' },
+    loginFile: '',
     hubData: { value: dataDir, from: 'demo' },
     agentData: { value: where.dir, from: 'demo' },
+    caFile: undefined,
     contextFile: { value: '', from: 'demo' },
   };
   return { child, client: openHubClient(target, where.fetcher), url, dataDir, tokenFile };

@@ -13,7 +13,6 @@ import { followRollout, listDeployments, startRollout, tallyRollout } from '../c
 import { describeProgress, failRun, followRun, uploadDataset } from '../commands/run.ts';
 import { failRefused } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
-import { childEnv } from '../programs.ts';
 import { openLiveBlock, openProgress } from '../progress.ts';
 import { formatBytes, formatCount, shortDigest } from '../table.ts';
 import { type DemoFacts, judgeDemo, renderSummary } from './checks.ts';
@@ -215,7 +214,7 @@ async function readUplink(client: HubClient): Promise<number | undefined> {
 export async function runDemo(cli: Cli, options: DemoOptions, dir: string, signal: AbortSignal): Promise<DemoResult> {
   const { shell } = cli;
   mkdirSync(path.join(dir, 'logs'), { recursive: true });
-  const family = openFamily(path.join(dir, 'logs'), childEnv());
+  const family = openFamily(path.join(dir, 'logs'), process.env);
   const where: Surroundings = { dir, family, now: shell.now, signal, fetcher: cli.fetcher };
   const isLost = () => findLost(family);
   const steps = openSteps(shell, options.json, isLost);

@@ -30,6 +30,11 @@ describe('judge', () => {
   it.each([
     ['an old Node', { nodeVersion: '20.20.2' }, 'fail node'],
     ['Node 24 before 24.15', { nodeVersion: '24.14.9' }, 'fail node'],
+    [
+      'a CA that is not known',
+      { reach: { ok: false, why: 'SELF_SIGNED_CERT_IN_CHAIN' }, takenPorts: [8080] },
+      'fail hub',
+    ],
     ['no hub', { reach: { ok: false, why: 'ECONNREFUSED' } }, 'fail hub'],
     ['a hub that is not ready', { reach: { ok: true, ready: false, skewMs: 0 } }, 'fail hub'],
     ['a clock that is off', { reach: { ok: true, ready: true, skewMs: -60_000 } }, 'warn clock'],

@@ -1,7 +1,10 @@
 // Decides what the doctor says about what was observed: findings, worst first, each with its remedy. Observes nothing.
 import type { Static } from '@drover/wire/http/check';
 import type { Device } from '@drover/wire/http/devices';
+import type { PendingEnrolment } from '@drover/wire/http/enrolment';
 import type { Status } from '@drover/wire/http/monitoring';
+import type { RoleView } from '@drover/wire/http/release';
+import { isUnknownCa, TRUST_HINT } from '../trust-ca.ts';
 
 export type Level = 'fail' | 'warn' | 'ok';
 
@@ -26,6 +29,10 @@ export interface Observed {
   readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
   readonly status: Static<typeof Status> | undefined;
   readonly devices: readonly Static<typeof Device>[] | undefined;
+  /** Roles of the release metadata; a hub of 0.1 has none. */
+  readonly roles?: readonly RoleView[] | undefined;
+  /** Devices that wait for a person; undefined when that could not be asked. */
+  readonly pending?: readonly Static<typeof PendingEnrolment>[] | undefined;
   /** Whether the broker's port took a connection; undefined when its address is not known here. */
   readonly mqtt: { readonly url: string; readonly ok: boolean } | undefined;
   /** Ports the default hub needs that something else holds; looked at only when no hub answers. */
@@ -52,6 +59,10 @@ function judgeNode(version: string): Finding {
 
 function judgeHub(seen: Observed): Finding[] {
   const { hub, reach, takenPorts } = seen;
+  if (!reach.ok && isUnknownCa(reach.why)) {
+    const says = `${hub.url} shows a certificate of a CA that this machine does not know (${reach.why}).`;
+    return [fail('hub', says, TRUST_HINT)];
+  }
   if (!reach.ok) {
     const taken = takenPorts.map((port) =>
       fail(
@@ -85,7 +96,7 @@ function judgeHub(seen: Observed): Finding[] {
 function judgeToken(seen: Observed): Finding[] {
   const { token, refusal, status } = seen;
   const findings: Finding[] = [];
-  if (!token) findings.push(warn('token', 'No token file was found.', '--token-file FILE, or DROVER_TOKEN_FILE'));
+  if (!token) findings.push(warn('token', 'No token file was found.', 'drover login --name NAME, or --token-file FILE'));
   else if ((token.mode & 0o077) !== 0) findings.push(warn('token', `Others can read "${token.file}" (mode ${(token.mode & 0o777).toString(8)}).`, `chmod 600 ${token.file}`));
   else findings.push(ok('token', token.file)); // biome-ignore format: one a line
   if (refusal) findings.push(fail('api', `${refusal.message} [${refusal.code}]`, refusal.next));
@@ -99,7 +110,9 @@ const some = (names: readonly string[]): string =>
 function judgeFleet(seen: Observed): Finding[] {
   const { devices, status } = seen;
   if (!devices) return [];
-  if (devices.length === 0) return [warn('fleet', 'No device has joined.', 'drover agent join && drover agent run')];
+  const join =
+    status?.mode === 'tls' ? 'drover device claim (docs/enrolment.md)' : 'drover agent join && drover agent run';
+  if (devices.length === 0) return [warn('fleet', 'No device has joined.', join)];
   const findings: Finding[] = [];
   const away = devices.filter((d) => d.presence !== 'online').map((d) => d.id);
   const behind = devices.filter((d) => d.presence === 'online' && d.slots.some((s) => !s.inSync));
@@ -142,6 +155,42 @@ function judgeFleet(seen: Observed): Finding[] {
   return findings; // biome-ignore format: one a line
 }
 
+function judgeIdentities({ pending = [], devices = [] }: Observed): Finding[] {
+  const findings: Finding[] = [];
+  const copied = pending.filter(({ why }) => why !== 'approval').map(({ device }) => device);
+  const waiting = pending.filter(({ why }) => why === 'approval').map(({ device }) => device);
+  const expired = devices.filter(({ identity }) => identity?.state === 'expired').map(({ id }) => id);
+  if (copied.length > 0)
+    findings.push(
+      fail('identity', `A known device came with another key: ${some(copied)}. Is it a copy?`, 'drover device pending'),
+    );
+  if (waiting.length > 0)
+    findings.push(warn('identity', `${waiting.length} wait for a person: ${some(waiting)}`, 'drover device pending'));
+  if (expired.length > 0)
+    findings.push(
+      warn(
+        'identity',
+        `The certificate expired while they were away: ${some(expired)}`,
+        'Nothing, when they come back: they renew by themselves.',
+      ),
+    );
+  return findings; // biome-ignore format: one a line
+}
+
+/** Roles whose keys are with people run out without anybody noticing. */
+function judgeRelease(seen: Observed): Finding[] {
+  const { roles } = seen;
+  if (roles === undefined) return [];
+  const due = roles.filter(({ warning }) => warning !== null);
+  if (due.length === 0) return [ok('release', `release metadata: ${roles.length} roles, none runs out soon`)];
+  return due.slice(0, 5).map(({ warning, role }) => {
+    const [says = '', fix = ''] = (warning ?? '').split('; ');
+    return / expired /.test(says)
+      ? fail('release', `${says}.`, fix || `drover keys renew ${role}`)
+      : warn('release', `${says}.`, fix || `drover keys renew ${role}`);
+  });
+}
+
 function judgeDisk(seen: Observed): Finding[] {
   if (!seen.disk) return [];
   const { dir, freeBytes } = seen.disk;
@@ -157,6 +206,6 @@ export function judge(seen: Observed): Finding[] {
   const mqtt = seen.mqtt
     ? [seen.mqtt.ok ? ok('broker', seen.mqtt.url) : fail('broker', `${seen.mqtt.url} takes no connection.`, 'Restart the hub; read its log.')]
     : [];
-  const all = [judgeNode(seen.nodeVersion), ...judgeHub(seen), ...judgeToken(seen), ...mqtt, ...judgeFleet(seen), ...judgeDisk(seen)];
+  const all = [judgeNode(seen.nodeVersion), ...judgeHub(seen), ...judgeToken(seen), ...mqtt, ...judgeFleet(seen), ...judgeIdentities(seen), ...judgeRelease(seen), ...judgeDisk(seen)];
   return all.map((finding, i) => ({ finding, i })).sort((a, b) => RANK[a.finding.level] - RANK[b.finding.level] || a.i - b.i).map(({ finding }) => finding);
 } // biome-ignore format: one chain

@@ -3,10 +3,12 @@ import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { Device } from '@drover/wire/http/devices';
+import { PendingEnrolment } from '@drover/wire/http/enrolment';
 import { Status } from '@drover/wire/http/monitoring';
-import { CliFailure } from '../failure.ts';
-import { at, openHubClient } from '../hub-client.ts';
-import { isLoopback, type Target } from '../target.ts';
+import { RoleList } from '@drover/wire/http/release';
+import { CliFailure, EXIT } from '../failure.ts';
+import { at, type HubClient, openHubClient } from '../hub-client.ts';
+import { DEFAULT_HUB, isLoopback, type Target } from '../target.ts';
 import type { Observed } from './findings.ts';
 
 const LOOK_MS = 5000;
@@ -67,17 +69,28 @@ function measureDisk(dir: string): Observed['disk'] {
   return { dir: existing, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }
 
+/** Undefined where the hub has no release metadata: it is of 0.1. */
+async function askRoles(client: HubClient): Promise<Observed['roles']> {
+  try {
+    return (await client.ask(RoleList, at('tuf', 'roles'))).items;
+  } catch (error) {
+    if (error instanceof CliFailure && error.exitCode === EXIT.notFound) return undefined;
+    throw error;
+  }
+}
+
 async function askApi(
   target: Target,
   fetcher: typeof fetch,
-): Promise<Pick<Observed, 'status' | 'devices' | 'refusal'>> {
+): Promise<Pick<Observed, 'status' | 'devices' | 'pending' | 'refusal' | 'roles'>> {
   try {
     const client = openHubClient(target, fetcher);
-    const [status, devices] = await Promise.all([
+    const [status, devices, pending] = await Promise.all([
       client.ask(Status, at('status')),
       client.askAll(Device, at('devices')),
+      client.askAll(PendingEnrolment, at('enrolments')),
     ]);
-    return { status, devices, refusal: undefined };
+    return { status, devices, pending, refusal: undefined, roles: await askRoles(client) };
   } catch (error) {
     if (!(error instanceof CliFailure)) throw error;
     return {
@@ -99,7 +112,9 @@ export async function observe(target: Target, fetcher: typeof fetch, now: () => 
     ? { url: mqttUrl, ok: await knock(new URL(mqttUrl).hostname, Number(new URL(mqttUrl).port || 1883)) }
     : undefined;
   const takenPorts: number[] = [];
-  if (!reach.ok && local) for (const port of DEFAULT_PORTS) if (await knock('127.0.0.1', port)) takenPorts.push(port);
+  // Who asks for a hub on another port is not helped by what holds the default ones.
+  if (!reach.ok && local && hub.value === DEFAULT_HUB)
+    for (const port of DEFAULT_PORTS) if (await knock('127.0.0.1', port)) takenPorts.push(port);
   return {
     nodeVersion: process.versions.node,
     hub: { url: hub.value, from: hub.from },

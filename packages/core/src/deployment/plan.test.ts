@@ -75,6 +75,9 @@ class Device {
       case 'verify':
         this.#event(isGood ? { kind: 'verified' } : { kind: 'fail', ...CODE }, now);
         break;
+      case 'giveUp':
+        this.#event({ kind: 'fail', ...CODE }, now);
+        break;
       case 'activate':
         this.#event({ kind: 'activate' }, now);
         break;
@@ -120,7 +123,8 @@ class Device {
     delete this.slot.serving;
     delete this.slot.loadFailed;
     const d = this.slot.deployment;
-    if (d?.state === 'activating' || d?.state === 'probation') this.slot.deployment = { ...d, crashes: d.crashes + 1 };
+    if (d?.state === 'verifying' || d?.state === 'activating' || d?.state === 'probation')
+      this.slot.deployment = { ...d, crashes: d.crashes + 1 };
   }
 }
 
@@ -228,6 +232,23 @@ describe('planAgent', () => {
     }
     settle(device, now);
     expect(device.slot).toMatchObject({ active: A, serving: A, deployment: { state: 'rolled_back' } });
+  });
+
+  it('gives up a model whose reading ends the process again and again, and serves the one before', () => {
+    const device = new Device();
+    device.slot = { active: A };
+    device.desired = wish(1, B);
+    let now = 0;
+    for (let boot = 0; boot < 3; boot++) {
+      for (let i = 0; i < 20 && device.slot.deployment?.state !== 'verifying'; i++) {
+        const step = planAgent(device.snapshot(), now).steps[0];
+        if (step) device.run(step, true, now);
+        now += 1;
+      }
+      device.restart();
+    }
+    settle(device, now);
+    expect(device.slot).toMatchObject({ active: A, serving: A, deployment: { state: 'failed' } });
   });
 
   it('does not wait for ever in probation after the clock jumped back', () => {

@@ -51,6 +51,8 @@ export interface AgentSteps {
   download: { deployment: DeploymentRecord };
   /** Check every blob against the signed manifest, and the ONNX file against the manifest's signature. */
   verify: { deployment: DeploymentRecord };
+  /** The process ended again and again while it verified: no further try. */
+  giveUp: { deployment: DeploymentRecord };
   /** Journal `activating`. Past this point the deployment is finished, never dropped. */
   activate: { deployment: DeploymentRecord };
   /** Load the candidate, run its self-test, switch the pointer, serve. */
@@ -90,6 +92,7 @@ function planStarted(slot: SlotSnapshot, deployment: DeploymentRecord, snapshot:
       return snapshot.connected ? { step: { kind: 'download', deployment } } : undefined;
     }
     case 'verifying':
+      if (deployment.crashes >= snapshot.maxCrashes) return { step: { kind: 'giveUp', deployment } };
       return { step: { kind: 'verify', deployment } };
     case 'staged':
       return { step: { kind: 'activate', deployment } };

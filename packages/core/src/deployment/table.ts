@@ -63,7 +63,7 @@ export interface DeploymentRecord {
   readonly state: DeviceState | 'offered';
   /** Failed tries so far in `downloading` or `verifying`. */
   readonly tries: number;
-  /** Process starts that found this deployment in `activating` or `probation`: a crash after each swap. */
+  /** Process starts that found this deployment in `verifying`, `activating` or `probation`: a crash in each of them. */
   readonly crashes: number;
   readonly enteredAt: number;
   readonly nextTryAt?: number;

@@ -50,6 +50,9 @@ export namespace drover {
             /** Envelope req. */
             req?: (drover.v1.Req.$Properties|null);
 
+            /** Envelope metadataReq. */
+            metadataReq?: (drover.v1.MetadataReq.$Properties|null);
+
             /** Envelope desired. */
             desired?: (drover.v1.Desired.$Properties|null);
 
@@ -62,8 +65,11 @@ export namespace drover {
             /** Envelope beat. */
             beat?: (drover.v1.Beat.$Properties|null);
 
+            /** Envelope metadata. */
+            metadata?: (drover.v1.Metadata.$Properties|null);
+
             /** Envelope body. */
-            body?: ("hello"|"state"|"up"|"gone"|"req"|"desired"|"ack"|"cmd"|"beat");
+            body?: ("hello"|"state"|"up"|"gone"|"req"|"metadataReq"|"desired"|"ack"|"cmd"|"beat"|"metadata");
 
             /**
              * Encodes the specified Envelope message. Does not implicitly {@link drover.v1.Envelope.verify|verify} messages.
@@ -113,6 +119,9 @@ export namespace drover {
                 /** Envelope req */
                 req?: (drover.v1.Req.$Properties|null);
 
+                /** Envelope metadataReq */
+                metadataReq?: (drover.v1.MetadataReq.$Properties|null);
+
                 /** Envelope desired */
                 desired?: (drover.v1.Desired.$Properties|null);
 
@@ -125,8 +134,11 @@ export namespace drover {
                 /** Envelope beat */
                 beat?: (drover.v1.Beat.$Properties|null);
 
+                /** Envelope metadata */
+                metadata?: (drover.v1.Metadata.$Properties|null);
+
                 /** Envelope body */
-                body?: ("hello"|"state"|"up"|"gone"|"req"|"desired"|"ack"|"cmd"|"beat");
+                body?: ("hello"|"state"|"up"|"gone"|"req"|"metadataReq"|"desired"|"ack"|"cmd"|"beat"|"metadata");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -142,13 +154,15 @@ export namespace drover {
               up?: drover.v1.Up.$Shape|null;
               gone?: drover.v1.Gone.$Shape|null;
               req?: drover.v1.Req.$Shape|null;
+              metadataReq?: drover.v1.MetadataReq.$Shape|null;
               desired?: drover.v1.Desired.$Shape|null;
               ack?: drover.v1.Ack.$Shape|null;
               cmd?: drover.v1.Cmd.$Shape|null;
               beat?: drover.v1.Beat.$Shape|null;
+              metadata?: drover.v1.Metadata.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ body?: undefined; hello?: null; state?: null; up?: null; gone?: null; req?: null; desired?: null; ack?: null; cmd?: null; beat?: null }|{ body?: "hello"; hello: drover.v1.Hello.$Shape; state?: null; up?: null; gone?: null; req?: null; desired?: null; ack?: null; cmd?: null; beat?: null }|{ body?: "state"; hello?: null; state: drover.v1.State.$Shape; up?: null; gone?: null; req?: null; desired?: null; ack?: null; cmd?: null; beat?: null }|{ body?: "up"; hello?: null; state?: null; up: drover.v1.Up.$Shape; gone?: null; req?: null; desired?: null; ack?: null; cmd?: null; beat?: null }|{ body?: "gone"; hello?: null; state?: null; up?: null; gone: drover.v1.Gone.$Shape; req?: null; desired?: null; ack?: null; cmd?: null; beat?: null }|{ body?: "req"; hello?: null; state?: null; up?: null; gone?: null; req: drover.v1.Req.$Shape; desired?: null; ack?: null; cmd?: null; beat?: null }|{ body?: "desired"; hello?: null; state?: null; up?: null; gone?: null; req?: null; desired: drover.v1.Desired.$Shape; ack?: null; cmd?: null; beat?: null }|{ body?: "ack"; hello?: null; state?: null; up?: null; gone?: null; req?: null; desired?: null; ack: drover.v1.Ack.$Shape; cmd?: null; beat?: null }|{ body?: "cmd"; hello?: null; state?: null; up?: null; gone?: null; req?: null; desired?: null; ack?: null; cmd: drover.v1.Cmd.$Shape; beat?: null }|{ body?: "beat"; hello?: null; state?: null; up?: null; gone?: null; req?: null; desired?: null; ack?: null; cmd?: null; beat: drover.v1.Beat.$Shape })
+              ({ body?: undefined; hello?: null; state?: null; up?: null; gone?: null; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "hello"; hello: drover.v1.Hello.$Shape; state?: null; up?: null; gone?: null; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "state"; hello?: null; state: drover.v1.State.$Shape; up?: null; gone?: null; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "up"; hello?: null; state?: null; up: drover.v1.Up.$Shape; gone?: null; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "gone"; hello?: null; state?: null; up?: null; gone: drover.v1.Gone.$Shape; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "req"; hello?: null; state?: null; up?: null; gone?: null; req: drover.v1.Req.$Shape; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "metadataReq"; hello?: null; state?: null; up?: null; gone?: null; req?: null; metadataReq: drover.v1.MetadataReq.$Shape; desired?: null; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "desired"; hello?: null; state?: null; up?: null; gone?: null; req?: null; metadataReq?: null; desired: drover.v1.Desired.$Shape; ack?: null; cmd?: null; beat?: null; metadata?: null }|{ body?: "ack"; hello?: null; state?: null; up?: null; gone?: null; req?: null; metadataReq?: null; desired?: null; ack: drover.v1.Ack.$Shape; cmd?: null; beat?: null; metadata?: null }|{ body?: "cmd"; hello?: null; state?: null; up?: null; gone?: null; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd: drover.v1.Cmd.$Shape; beat?: null; metadata?: null }|{ body?: "beat"; hello?: null; state?: null; up?: null; gone?: null; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat: drover.v1.Beat.$Shape; metadata?: null }|{ body?: "metadata"; hello?: null; state?: null; up?: null; gone?: null; req?: null; metadataReq?: null; desired?: null; ack?: null; cmd?: null; beat?: null; metadata: drover.v1.Metadata.$Shape })
             );
         }
 
@@ -318,6 +332,9 @@ export namespace drover {
             /** Capabilities memoryBytes. */
             memoryBytes?: (number|null);
 
+            /** Capabilities sealingKey. */
+            sealingKey?: (string|null);
+
             /**
              * Encodes the specified Capabilities message. Does not implicitly {@link drover.v1.Capabilities.verify|verify} messages.
              * @param message Capabilities message or plain object to encode
@@ -365,6 +382,9 @@ export namespace drover {
 
                 /** Capabilities memoryBytes */
                 memoryBytes?: (number|null);
+
+                /** Capabilities sealingKey */
+                sealingKey?: (string|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -420,6 +440,12 @@ export namespace drover {
             /** Hello nextSeq. */
             nextSeq?: (number|null);
 
+            /** Hello cacheUrl. */
+            cacheUrl?: (string|null);
+
+            /** Hello features. */
+            features: string[];
+
             /**
              * Encodes the specified Hello message. Does not implicitly {@link drover.v1.Hello.verify|verify} messages.
              * @param message Hello message or plain object to encode
@@ -470,6 +496,12 @@ export namespace drover {
 
                 /** Hello nextSeq */
                 nextSeq?: (number|null);
+
+                /** Hello cacheUrl */
+                cacheUrl?: (string|null);
+
+                /** Hello features */
+                features?: (string[]|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1578,6 +1610,9 @@ export namespace drover {
             /** Req request. */
             request?: (number|null);
 
+            /** Req bitmap. */
+            bitmap?: (Uint8Array|null);
+
             /**
              * Encodes the specified Req message. Does not implicitly {@link drover.v1.Req.verify|verify} messages.
              * @param message Req message or plain object to encode
@@ -1614,12 +1649,165 @@ export namespace drover {
                 /** Req request */
                 request?: (number|null);
 
+                /** Req bitmap */
+                bitmap?: (Uint8Array|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Req. */
             type $Shape = drover.v1.Req.$Properties;
+        }
+
+        /**
+         * Properties of a MetadataReq.
+         * @deprecated Use drover.v1.MetadataReq.$Properties instead.
+         */
+        interface IMetadataReq extends drover.v1.MetadataReq.$Properties {
+        }
+
+        /** Represents a MetadataReq. */
+        class MetadataReq {
+
+            /**
+             * Constructs a new MetadataReq.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.MetadataReq.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** MetadataReq name. */
+            name?: (string|null);
+
+            /** MetadataReq request. */
+            request?: (number|null);
+
+            /** MetadataReq mostBytes. */
+            mostBytes?: (number|null);
+
+            /**
+             * Encodes the specified MetadataReq message. Does not implicitly {@link drover.v1.MetadataReq.verify|verify} messages.
+             * @param message MetadataReq message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.MetadataReq.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a MetadataReq message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.MetadataReq & drover.v1.MetadataReq.$Shape} MetadataReq
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.MetadataReq & drover.v1.MetadataReq.$Shape;
+        }
+
+        namespace MetadataReq {
+
+            /** Properties of a MetadataReq. */
+            interface $Properties {
+
+                /** MetadataReq name */
+                name?: (string|null);
+
+                /** MetadataReq request */
+                request?: (number|null);
+
+                /** MetadataReq mostBytes */
+                mostBytes?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a MetadataReq. */
+            type $Shape = drover.v1.MetadataReq.$Properties;
+        }
+
+        /**
+         * Properties of a Metadata.
+         * @deprecated Use drover.v1.Metadata.$Properties instead.
+         */
+        interface IMetadata extends drover.v1.Metadata.$Properties {
+        }
+
+        /** Represents a Metadata. */
+        class Metadata {
+
+            /**
+             * Constructs a new Metadata.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Metadata.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Metadata name. */
+            name?: (string|null);
+
+            /** Metadata request. */
+            request?: (number|null);
+
+            /** Metadata content. */
+            content?: (Uint8Array|null);
+
+            /** Metadata code. */
+            code?: (string|null);
+
+            /** Metadata detail. */
+            detail?: (string|null);
+
+            /**
+             * Encodes the specified Metadata message. Does not implicitly {@link drover.v1.Metadata.verify|verify} messages.
+             * @param message Metadata message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Metadata.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Metadata message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Metadata & drover.v1.Metadata.$Shape} Metadata
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Metadata & drover.v1.Metadata.$Shape;
+        }
+
+        namespace Metadata {
+
+            /** Properties of a Metadata. */
+            interface $Properties {
+
+                /** Metadata name */
+                name?: (string|null);
+
+                /** Metadata request */
+                request?: (number|null);
+
+                /** Metadata content */
+                content?: (Uint8Array|null);
+
+                /** Metadata code */
+                code?: (string|null);
+
+                /** Metadata detail */
+                detail?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Metadata. */
+            type $Shape = drover.v1.Metadata.$Properties;
         }
 
         /**
@@ -1779,6 +1967,12 @@ export namespace drover {
             /** Desired manifests. */
             manifests: drover.v1.Dsse.$Properties[];
 
+            /** Desired releases. */
+            releases: drover.v1.Release.$Properties[];
+
+            /** Desired offers. */
+            offers: drover.v1.Offer.$Properties[];
+
             /**
              * Encodes the specified Desired message. Does not implicitly {@link drover.v1.Desired.verify|verify} messages.
              * @param message Desired message or plain object to encode
@@ -1809,12 +2003,519 @@ export namespace drover {
                 /** Desired manifests */
                 manifests?: (drover.v1.Dsse.$Properties[]|null);
 
+                /** Desired releases */
+                releases?: (drover.v1.Release.$Properties[]|null);
+
+                /** Desired offers */
+                offers?: (drover.v1.Offer.$Properties[]|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Desired. */
-            type $Shape = drover.v1.Desired.$Properties;
+            type $Shape = {
+              document?: drover.v1.Dsse.$Shape|null;
+              manifests?: drover.v1.Dsse.$Shape[]|null;
+              releases?: drover.v1.Release.$Shape[]|null;
+              offers?: drover.v1.Offer.$Shape[]|null;
+              $unknowns?: Uint8Array[];
+            };
+        }
+
+        /**
+         * Properties of a Release.
+         * @deprecated Use drover.v1.Release.$Properties instead.
+         */
+        interface IRelease extends drover.v1.Release.$Properties {
+        }
+
+        /** Represents a Release. */
+        class Release {
+
+            /**
+             * Constructs a new Release.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Release.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Release manifest. */
+            manifest?: (Uint8Array|null);
+
+            /** Release path. */
+            path?: (string|null);
+
+            /**
+             * Encodes the specified Release message. Does not implicitly {@link drover.v1.Release.verify|verify} messages.
+             * @param message Release message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Release.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Release message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Release & drover.v1.Release.$Shape} Release
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Release & drover.v1.Release.$Shape;
+        }
+
+        namespace Release {
+
+            /** Properties of a Release. */
+            interface $Properties {
+
+                /** Release manifest */
+                manifest?: (Uint8Array|null);
+
+                /** Release path */
+                path?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Release. */
+            type $Shape = drover.v1.Release.$Properties;
+        }
+
+        /**
+         * Properties of an Offer.
+         * @deprecated Use drover.v1.Offer.$Properties instead.
+         */
+        interface IOffer extends drover.v1.Offer.$Properties {
+        }
+
+        /** Represents an Offer. */
+        class Offer {
+
+            /**
+             * Constructs a new Offer.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Offer.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Offer digest. */
+            digest?: (Uint8Array|null);
+
+            /** Offer sources. */
+            sources: drover.v1.Source.$Properties[];
+
+            /**
+             * Encodes the specified Offer message. Does not implicitly {@link drover.v1.Offer.verify|verify} messages.
+             * @param message Offer message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Offer.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Offer message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Offer & drover.v1.Offer.$Shape} Offer
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Offer & drover.v1.Offer.$Shape;
+        }
+
+        namespace Offer {
+
+            /** Properties of an Offer. */
+            interface $Properties {
+
+                /** Offer digest */
+                digest?: (Uint8Array|null);
+
+                /** Offer sources */
+                sources?: (drover.v1.Source.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Offer. */
+            type $Shape = {
+              digest?: Uint8Array|null;
+              sources?: drover.v1.Source.$Shape[]|null;
+              $unknowns?: Uint8Array[];
+            };
+        }
+
+        /**
+         * Properties of a Source.
+         * @deprecated Use drover.v1.Source.$Properties instead.
+         */
+        interface ISource extends drover.v1.Source.$Properties {
+        }
+
+        /** Represents a Source. */
+        class Source {
+
+            /**
+             * Constructs a new Source.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Source.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Source mirror. */
+            mirror?: (drover.v1.Mirror.$Properties|null);
+
+            /** Source neighbour. */
+            neighbour?: (drover.v1.Neighbour.$Properties|null);
+
+            /** Source delta. */
+            delta?: (drover.v1.Delta.$Properties|null);
+
+            /** Source sealed. */
+            sealed?: (drover.v1.Sealed.$Properties|null);
+
+            /** Source kind. */
+            kind?: ("mirror"|"neighbour"|"delta"|"sealed");
+
+            /**
+             * Encodes the specified Source message. Does not implicitly {@link drover.v1.Source.verify|verify} messages.
+             * @param message Source message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Source.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Source message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Source & drover.v1.Source.$Shape} Source
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Source & drover.v1.Source.$Shape;
+        }
+
+        namespace Source {
+
+            /** Properties of a Source. */
+            interface $Properties {
+
+                /** Source mirror */
+                mirror?: (drover.v1.Mirror.$Properties|null);
+
+                /** Source neighbour */
+                neighbour?: (drover.v1.Neighbour.$Properties|null);
+
+                /** Source delta */
+                delta?: (drover.v1.Delta.$Properties|null);
+
+                /** Source sealed */
+                sealed?: (drover.v1.Sealed.$Properties|null);
+
+                /** Source kind */
+                kind?: ("mirror"|"neighbour"|"delta"|"sealed");
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Narrowed shape of a Source. */
+            type $Shape = {
+              mirror?: drover.v1.Mirror.$Shape|null;
+              neighbour?: drover.v1.Neighbour.$Shape|null;
+              delta?: drover.v1.Delta.$Shape|null;
+              sealed?: drover.v1.Sealed.$Shape|null;
+              $unknowns?: Uint8Array[];
+            } & (
+              ({ kind?: undefined; mirror?: null; neighbour?: null; delta?: null; sealed?: null }|{ kind?: "mirror"; mirror: drover.v1.Mirror.$Shape; neighbour?: null; delta?: null; sealed?: null }|{ kind?: "neighbour"; mirror?: null; neighbour: drover.v1.Neighbour.$Shape; delta?: null; sealed?: null }|{ kind?: "delta"; mirror?: null; neighbour?: null; delta: drover.v1.Delta.$Shape; sealed?: null }|{ kind?: "sealed"; mirror?: null; neighbour?: null; delta?: null; sealed: drover.v1.Sealed.$Shape })
+            );
+        }
+
+        /**
+         * Properties of a Mirror.
+         * @deprecated Use drover.v1.Mirror.$Properties instead.
+         */
+        interface IMirror extends drover.v1.Mirror.$Properties {
+        }
+
+        /** Represents a Mirror. */
+        class Mirror {
+
+            /**
+             * Constructs a new Mirror.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Mirror.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Mirror url. */
+            url?: (string|null);
+
+            /**
+             * Encodes the specified Mirror message. Does not implicitly {@link drover.v1.Mirror.verify|verify} messages.
+             * @param message Mirror message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Mirror.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Mirror message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Mirror & drover.v1.Mirror.$Shape} Mirror
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Mirror & drover.v1.Mirror.$Shape;
+        }
+
+        namespace Mirror {
+
+            /** Properties of a Mirror. */
+            interface $Properties {
+
+                /** Mirror url */
+                url?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Mirror. */
+            type $Shape = drover.v1.Mirror.$Properties;
+        }
+
+        /**
+         * Properties of a Neighbour.
+         * @deprecated Use drover.v1.Neighbour.$Properties instead.
+         */
+        interface INeighbour extends drover.v1.Neighbour.$Properties {
+        }
+
+        /** Represents a Neighbour. */
+        class Neighbour {
+
+            /**
+             * Constructs a new Neighbour.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Neighbour.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Neighbour device. */
+            device?: (string|null);
+
+            /** Neighbour url. */
+            url?: (string|null);
+
+            /**
+             * Encodes the specified Neighbour message. Does not implicitly {@link drover.v1.Neighbour.verify|verify} messages.
+             * @param message Neighbour message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Neighbour.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Neighbour message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Neighbour & drover.v1.Neighbour.$Shape} Neighbour
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Neighbour & drover.v1.Neighbour.$Shape;
+        }
+
+        namespace Neighbour {
+
+            /** Properties of a Neighbour. */
+            interface $Properties {
+
+                /** Neighbour device */
+                device?: (string|null);
+
+                /** Neighbour url */
+                url?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Neighbour. */
+            type $Shape = drover.v1.Neighbour.$Properties;
+        }
+
+        /**
+         * Properties of a Delta.
+         * @deprecated Use drover.v1.Delta.$Properties instead.
+         */
+        interface IDelta extends drover.v1.Delta.$Properties {
+        }
+
+        /** Represents a Delta. */
+        class Delta {
+
+            /**
+             * Constructs a new Delta.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Delta.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Delta base. */
+            base?: (Uint8Array|null);
+
+            /** Delta recipe. */
+            recipe?: (Uint8Array|null);
+
+            /** Delta size. */
+            size?: (number|null);
+
+            /** Delta chunkList. */
+            chunkList?: (Uint8Array|null);
+
+            /**
+             * Encodes the specified Delta message. Does not implicitly {@link drover.v1.Delta.verify|verify} messages.
+             * @param message Delta message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Delta.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Delta message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Delta & drover.v1.Delta.$Shape} Delta
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Delta & drover.v1.Delta.$Shape;
+        }
+
+        namespace Delta {
+
+            /** Properties of a Delta. */
+            interface $Properties {
+
+                /** Delta base */
+                base?: (Uint8Array|null);
+
+                /** Delta recipe */
+                recipe?: (Uint8Array|null);
+
+                /** Delta size */
+                size?: (number|null);
+
+                /** Delta chunkList */
+                chunkList?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Delta. */
+            type $Shape = drover.v1.Delta.$Properties;
+        }
+
+        /**
+         * Properties of a Sealed.
+         * @deprecated Use drover.v1.Sealed.$Properties instead.
+         */
+        interface ISealed extends drover.v1.Sealed.$Properties {
+        }
+
+        /** Represents a Sealed. */
+        class Sealed {
+
+            /**
+             * Constructs a new Sealed.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Sealed.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Sealed digest. */
+            digest?: (Uint8Array|null);
+
+            /** Sealed size. */
+            size?: (number|null);
+
+            /** Sealed chunkList. */
+            chunkList?: (Uint8Array|null);
+
+            /** Sealed encapsulated. */
+            encapsulated?: (Uint8Array|null);
+
+            /** Sealed wrappedKey. */
+            wrappedKey?: (Uint8Array|null);
+
+            /**
+             * Encodes the specified Sealed message. Does not implicitly {@link drover.v1.Sealed.verify|verify} messages.
+             * @param message Sealed message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Sealed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Sealed message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Sealed & drover.v1.Sealed.$Shape} Sealed
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Sealed & drover.v1.Sealed.$Shape;
+        }
+
+        namespace Sealed {
+
+            /** Properties of a Sealed. */
+            interface $Properties {
+
+                /** Sealed digest */
+                digest?: (Uint8Array|null);
+
+                /** Sealed size */
+                size?: (number|null);
+
+                /** Sealed chunkList */
+                chunkList?: (Uint8Array|null);
+
+                /** Sealed encapsulated */
+                encapsulated?: (Uint8Array|null);
+
+                /** Sealed wrappedKey */
+                wrappedKey?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Sealed. */
+            type $Shape = drover.v1.Sealed.$Properties;
         }
 
         /**
@@ -1995,8 +2696,20 @@ export namespace drover {
             /** Cmd chunkRefused. */
             chunkRefused?: (drover.v1.ChunkRefused.$Properties|null);
 
+            /** Cmd chunkBusy. */
+            chunkBusy?: (drover.v1.ChunkBusy.$Properties|null);
+
+            /** Cmd listen. */
+            listen?: (drover.v1.Listen.$Properties|null);
+
+            /** Cmd unlisten. */
+            unlisten?: (drover.v1.Unlisten.$Properties|null);
+
+            /** Cmd offer. */
+            offer?: (drover.v1.Offer.$Properties|null);
+
             /** Cmd kind. */
-            kind?: ("requestState"|"pushLabels"|"chunkRefused");
+            kind?: ("requestState"|"pushLabels"|"chunkRefused"|"chunkBusy"|"listen"|"unlisten"|"offer");
 
             /**
              * Encodes the specified Cmd message. Does not implicitly {@link drover.v1.Cmd.verify|verify} messages.
@@ -2037,8 +2750,20 @@ export namespace drover {
                 /** Cmd chunkRefused */
                 chunkRefused?: (drover.v1.ChunkRefused.$Properties|null);
 
+                /** Cmd chunkBusy */
+                chunkBusy?: (drover.v1.ChunkBusy.$Properties|null);
+
+                /** Cmd listen */
+                listen?: (drover.v1.Listen.$Properties|null);
+
+                /** Cmd unlisten */
+                unlisten?: (drover.v1.Unlisten.$Properties|null);
+
+                /** Cmd offer */
+                offer?: (drover.v1.Offer.$Properties|null);
+
                 /** Cmd kind */
-                kind?: ("requestState"|"pushLabels"|"chunkRefused");
+                kind?: ("requestState"|"pushLabels"|"chunkRefused"|"chunkBusy"|"listen"|"unlisten"|"offer");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -2051,9 +2776,13 @@ export namespace drover {
               requestState?: drover.v1.RequestState.$Shape|null;
               pushLabels?: drover.v1.PushLabels.$Shape|null;
               chunkRefused?: drover.v1.ChunkRefused.$Shape|null;
+              chunkBusy?: drover.v1.ChunkBusy.$Shape|null;
+              listen?: drover.v1.Listen.$Shape|null;
+              unlisten?: drover.v1.Unlisten.$Shape|null;
+              offer?: drover.v1.Offer.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; requestState?: null; pushLabels?: null; chunkRefused?: null }|{ kind?: "requestState"; requestState: drover.v1.RequestState.$Shape; pushLabels?: null; chunkRefused?: null }|{ kind?: "pushLabels"; requestState?: null; pushLabels: drover.v1.PushLabels.$Shape; chunkRefused?: null }|{ kind?: "chunkRefused"; requestState?: null; pushLabels?: null; chunkRefused: drover.v1.ChunkRefused.$Shape })
+              ({ kind?: undefined; requestState?: null; pushLabels?: null; chunkRefused?: null; chunkBusy?: null; listen?: null; unlisten?: null; offer?: null }|{ kind?: "requestState"; requestState: drover.v1.RequestState.$Shape; pushLabels?: null; chunkRefused?: null; chunkBusy?: null; listen?: null; unlisten?: null; offer?: null }|{ kind?: "pushLabels"; requestState?: null; pushLabels: drover.v1.PushLabels.$Shape; chunkRefused?: null; chunkBusy?: null; listen?: null; unlisten?: null; offer?: null }|{ kind?: "chunkRefused"; requestState?: null; pushLabels?: null; chunkRefused: drover.v1.ChunkRefused.$Shape; chunkBusy?: null; listen?: null; unlisten?: null; offer?: null }|{ kind?: "chunkBusy"; requestState?: null; pushLabels?: null; chunkRefused?: null; chunkBusy: drover.v1.ChunkBusy.$Shape; listen?: null; unlisten?: null; offer?: null }|{ kind?: "listen"; requestState?: null; pushLabels?: null; chunkRefused?: null; chunkBusy?: null; listen: drover.v1.Listen.$Shape; unlisten?: null; offer?: null }|{ kind?: "unlisten"; requestState?: null; pushLabels?: null; chunkRefused?: null; chunkBusy?: null; listen?: null; unlisten: drover.v1.Unlisten.$Shape; offer?: null }|{ kind?: "offer"; requestState?: null; pushLabels?: null; chunkRefused?: null; chunkBusy?: null; listen?: null; unlisten?: null; offer: drover.v1.Offer.$Shape })
             );
         }
 
@@ -2106,6 +2835,183 @@ export namespace drover {
 
             /** Shape of a RequestState. */
             type $Shape = drover.v1.RequestState.$Properties;
+        }
+
+        /**
+         * Properties of a ChunkBusy.
+         * @deprecated Use drover.v1.ChunkBusy.$Properties instead.
+         */
+        interface IChunkBusy extends drover.v1.ChunkBusy.$Properties {
+        }
+
+        /** Represents a ChunkBusy. */
+        class ChunkBusy {
+
+            /**
+             * Constructs a new ChunkBusy.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.ChunkBusy.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** ChunkBusy digest. */
+            digest?: (Uint8Array|null);
+
+            /** ChunkBusy retryAfterMs. */
+            retryAfterMs?: (number|null);
+
+            /**
+             * Encodes the specified ChunkBusy message. Does not implicitly {@link drover.v1.ChunkBusy.verify|verify} messages.
+             * @param message ChunkBusy message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.ChunkBusy.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a ChunkBusy message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.ChunkBusy & drover.v1.ChunkBusy.$Shape} ChunkBusy
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.ChunkBusy & drover.v1.ChunkBusy.$Shape;
+        }
+
+        namespace ChunkBusy {
+
+            /** Properties of a ChunkBusy. */
+            interface $Properties {
+
+                /** ChunkBusy digest */
+                digest?: (Uint8Array|null);
+
+                /** ChunkBusy retryAfterMs */
+                retryAfterMs?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a ChunkBusy. */
+            type $Shape = drover.v1.ChunkBusy.$Properties;
+        }
+
+        /**
+         * Properties of a Listen.
+         * @deprecated Use drover.v1.Listen.$Properties instead.
+         */
+        interface IListen extends drover.v1.Listen.$Properties {
+        }
+
+        /** Represents a Listen. */
+        class Listen {
+
+            /**
+             * Constructs a new Listen.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Listen.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Listen digest. */
+            digest?: (Uint8Array|null);
+
+            /**
+             * Encodes the specified Listen message. Does not implicitly {@link drover.v1.Listen.verify|verify} messages.
+             * @param message Listen message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Listen.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Listen message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Listen & drover.v1.Listen.$Shape} Listen
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Listen & drover.v1.Listen.$Shape;
+        }
+
+        namespace Listen {
+
+            /** Properties of a Listen. */
+            interface $Properties {
+
+                /** Listen digest */
+                digest?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Listen. */
+            type $Shape = drover.v1.Listen.$Properties;
+        }
+
+        /**
+         * Properties of an Unlisten.
+         * @deprecated Use drover.v1.Unlisten.$Properties instead.
+         */
+        interface IUnlisten extends drover.v1.Unlisten.$Properties {
+        }
+
+        /** Represents an Unlisten. */
+        class Unlisten {
+
+            /**
+             * Constructs a new Unlisten.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Unlisten.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Unlisten digest. */
+            digest?: (Uint8Array|null);
+
+            /**
+             * Encodes the specified Unlisten message. Does not implicitly {@link drover.v1.Unlisten.verify|verify} messages.
+             * @param message Unlisten message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Unlisten.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Unlisten message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Unlisten & drover.v1.Unlisten.$Shape} Unlisten
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Unlisten & drover.v1.Unlisten.$Shape;
+        }
+
+        namespace Unlisten {
+
+            /** Properties of an Unlisten. */
+            interface $Properties {
+
+                /** Unlisten digest */
+                digest?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Unlisten. */
+            type $Shape = drover.v1.Unlisten.$Properties;
         }
 
         /**

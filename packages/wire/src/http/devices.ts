@@ -2,6 +2,7 @@
 import type { Static } from 'typebox';
 import * as Type from 'typebox';
 import { Count, DeviceId, EnvelopeJson, Hex64, Id, Instant, Labels, Name } from './common.ts';
+import { IdentityView } from './enrolment.ts';
 
 /** `id` absent: the hub makes one. `rejoin`: give an existing device a new secret and end its session. */
 export const JoinRequest = Type.Object({
@@ -16,10 +17,18 @@ export const JoinResponse = Type.Object({
   /** Shown once; the hub keeps only its hash. */
   secret: Type.String(),
   mqttUrl: Type.String(),
+  /** Where the device fetches over HTTP; absent from a hub of 0.1. */
+  devicesUrl: Type.Optional(Type.String()),
   hubId: Id,
+  /** The root of 0.1, for agents that know no release metadata. */
   root: EnvelopeJson,
+  /** The newest root of the release metadata (TUF), the file itself in base64; a hub of 0.1 has none. */
+  tufRoot: Type.Optional(Type.String({ maxLength: 1_048_576 })),
 });
 export type JoinResponse = Static<typeof JoinResponse>;
+
+/** Why a device does not take what it should run, as it said last. */
+export const DesiredRefusal = Type.Object({ code: Type.String(), detail: Type.String() });
 
 export const ModelRef = Type.Object({ manifest: Hex64, model: Type.Optional(Name), version: Type.Optional(Count) });
 
@@ -53,6 +62,10 @@ export const Device = Type.Object({
   runtime: Type.Union([Type.String(), Type.Null()]),
   generation: Count,
   reportedGeneration: Count,
+  /** Null while it takes what it should run; absent from a hub of 0.1. */
+  desiredRefusal: Type.Optional(Type.Union([DesiredRefusal, Type.Null()])),
+  /** Its key and certificate; absent from a hub of 0.1. */
+  identity: Type.Optional(IdentityView),
   slots: Type.Array(SlotView),
 });
 export type Device = Static<typeof Device>;

@@ -2,6 +2,7 @@
 import type { Static } from 'typebox';
 import * as Type from 'typebox';
 import { Count, EnvelopeJson, Hex64, Id, Instant, Name } from './common.ts';
+import { PublicationRequest } from './release.ts';
 
 export const Blob = Type.Object({ sha256: Hex64, size: Count });
 export type Blob = Static<typeof Blob>;
@@ -27,7 +28,8 @@ export const PrepareResponse = Type.Object({
 });
 export type PrepareResponse = Static<typeof PrepareResponse>;
 
-export const PublishRequest = Type.Object({ envelope: EnvelopeJson });
+/** `release`: the publisher's signed roles that list the version; without them no device installs it until they come. */
+export const PublishRequest = Type.Object({ envelope: EnvelopeJson, release: Type.Optional(PublicationRequest) });
 export type PublishRequest = Static<typeof PublishRequest>;
 
 export const Version = Type.Object({
@@ -44,11 +46,34 @@ export const Version = Type.Object({
 });
 export type Version = Static<typeof Version>;
 
+/** A model signature (OpenSSF Model Signing v1.0) beside a version, without its bytes. */
+export const ModelSignature = Type.Object({
+  /** SHA-256 of the public key's PEM. */
+  key: Hex64,
+  publicKey: Type.String(),
+  /** Of the bytes of the bundle. */
+  sha256: Hex64,
+  actor: Type.String(),
+  createdAt: Instant,
+});
+
+/** `bundle`: the bytes of the file in base64. `publicKey`: SubjectPublicKeyInfo in PEM. */
+export const ModelSignatureRequest = Type.Object({
+  bundle: Type.String({ maxLength: 1_048_576 }),
+  publicKey: Type.String({ maxLength: 4096 }),
+});
+
 /** The manifest document itself, as signed, beside the row. */
 export const VersionDetail = Type.Object({
   ...Version.properties,
   document: Type.Unknown(),
+  /** The exact bytes that were signed, in base64: their SHA-256 is `manifest`. A hub of 0.1 does not say them. */
+  payload: Type.Optional(Type.String()),
+  /** Where the release metadata lists it; nowhere: no device installs it. */
+  released: Type.Optional(Type.Array(Type.String())),
   keyids: Type.Array(Hex64),
+  /** Absent from a hub before 0.2. */
+  signatures: Type.Optional(Type.Array(ModelSignature)),
 });
 export type VersionDetail = Static<typeof VersionDetail>;
 
@@ -60,5 +85,8 @@ export const Model = Type.Object({
   aliases: Type.Record(Name, Count),
 });
 export type Model = Static<typeof Model>;
+
+/** Whether artifacts of the model leave the hub only sealed. */
+export const Confidential = Type.Object({ confidential: Type.Boolean() });
 
 export const AliasRequest = Type.Object({ version: Type.Integer({ minimum: 1 }) });

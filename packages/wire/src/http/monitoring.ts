@@ -51,6 +51,71 @@ export const SummaryQuery = Type.Object({
 export const Summary = Type.Object({ items: Type.Array(SlotSummary) });
 export type Summary = Static<typeof Summary>;
 
+/** What the windows of one feature of one device come to. */
+export const DriftVerdict = Type.Union([
+  Type.Literal('learning'), Type.Literal('too_few_rows'), Type.Literal('ok'), Type.Literal('immaterial'), Type.Literal('material'),
+]); // biome-ignore format: one list
+export const DriftAspect = Type.Union([
+  Type.Literal('level'), Type.Literal('spread'), Type.Literal('tail'), Type.Literal('unusable'), Type.Literal('stuck'),
+]); // biome-ignore format: one list
+
+export const DriftItem = Type.Object({
+  device: DeviceId,
+  slot: Name,
+  manifest: Hex64,
+  model: Type.Union([Name, Type.Null()]),
+  version: Type.Union([Count, Type.Null()]),
+  feature: Type.String(),
+  verdict: DriftVerdict,
+  /** What moved; null while nothing did. */
+  aspect: Type.Union([DriftAspect, Type.Null()]),
+  /** From what is usual for the device, with its sign: interquartile ranges of the baseline (level, spread) or shares. */
+  change: Type.Number(),
+  /** The least that the change is, two standard deviations nearer to 0. */
+  leastChange: Type.Number(),
+  /** Evidence as a share of what an alarm takes. */
+  evidence: Type.Number(),
+  /** Windows (learning) or values in a window (too_few_rows) that are wanting before it can be judged. */
+  needed: Count,
+  windows: Count,
+  /** End of the last window. */
+  at: Instant,
+});
+export type DriftItem = Static<typeof DriftItem>;
+
+/** Devices on which one feature of one model moved in the same way, and what they have in common. */
+export const DriftCause = Type.Object({
+  slot: Name,
+  model: Type.Union([Name, Type.Null()]),
+  version: Type.Union([Count, Type.Null()]),
+  feature: Type.String(),
+  aspect: DriftAspect,
+  kind: Type.Union([Type.Literal('fleet'), Type.Literal('group'), Type.Literal('devices')]),
+  label: Type.Union([Type.Object({ key: Type.String(), value: Type.String() }), Type.Null()]),
+  moved: Count,
+  judged: Count,
+  devices: Type.Array(DeviceId, { description: 'The first 20 of them' }),
+});
+export type DriftCause = Static<typeof DriftCause>;
+
+export const DriftQuery = Type.Object({
+  slot: Type.Optional(Name),
+  device: Type.Optional(DeviceId),
+  model: Type.Optional(Name),
+  /** `true`: also what is in order or not judged yet. */
+  all: Type.Optional(Type.Boolean()),
+});
+
+export const DriftView = Type.Object({
+  /** Features of devices, by verdict, of all that match. */
+  counts: Type.Record(Type.String(), Count),
+  causes: Type.Array(DriftCause),
+  /** The most that moved first; at most 1,000. */
+  items: Type.Array(DriftItem),
+  isCut: Type.Boolean({ description: 'There are more items than were sent' }),
+});
+export type DriftView = Static<typeof DriftView>;
+
 export const Status = Type.Object({
   hubId: Id,
   version: Type.String(),

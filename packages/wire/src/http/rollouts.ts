@@ -2,6 +2,7 @@
 import type { Static } from 'typebox';
 import * as Type from 'typebox';
 import { Count, DeviceId, Hex64, Id, Instant, Name } from './common.ts';
+import { DesiredRefusal } from './devices.ts';
 
 /** Exactly one of `devices` and `query` (a label query; "" means every device). */
 export const RolloutRequest = Type.Object({
@@ -40,6 +41,8 @@ export const Deployment = Type.Object({
   state: Type.String(),
   code: Type.Optional(Type.String()),
   detail: Type.Optional(Type.String()),
+  /** The device refuses its whole desired document, and so this one with it; only while the deployment is open. */
+  desiredRefusal: Type.Optional(DesiredRefusal),
   updatedAt: Instant,
 });
 export type Deployment = Static<typeof Deployment>;

@@ -1,0 +1,86 @@
+// `drover drift`: which features of which devices moved from what is usual for them, and what these devices have in common.
+// Reads only.
+import { type DriftCause, type DriftItem, DriftView } from '@drover/wire/http/monitoring';
+import type { Command } from 'commander';
+import { at } from '../hub-client.ts';
+import { formatCount, formatShare, type TableColumn } from '../table.ts';
+import { addConnectionOptions, type Cli, type ConnectionOptions, connect, present, tableFor } from './common.ts';
+
+const modelOf = ({ model, version }: { model: string | null; version: number | null }): string =>
+  model === null ? '?' : `${model}@${version ?? '?'}`;
+
+/** Ranges with their sign, shares in per cent. */
+function formatChange(aspect: DriftItem['aspect'], change: number): string {
+  if (aspect === null) return '';
+  if (aspect === 'stuck') return 'unchanged';
+  if (aspect === 'level' || aspect === 'spread') return `${change >= 0 ? '+' : ''}${change.toFixed(2)} IQR`;
+  return `${change >= 0 ? '+' : ''}${(100 * change).toFixed(1)} pp`;
+}
+
+/** What is wanting before a verdict. */
+function formatNeeded({ verdict, needed }: DriftItem): string {
+  if (verdict === 'learning') return `${needed} more windows`;
+  return verdict === 'too_few_rows' ? `${needed} more values a window` : '';
+}
+
+const ITEMS: readonly TableColumn<DriftItem>[] = [
+  { title: 'DEVICE', value: (i) => i.device },
+  { title: 'SLOT', value: (i) => i.slot },
+  { title: 'MODEL', value: modelOf },
+  { title: 'FEATURE', value: (i) => i.feature },
+  { title: 'VERDICT', value: (i) => i.verdict },
+  { title: 'WHAT', value: (i) => i.aspect ?? formatNeeded(i) },
+  { title: 'CHANGE', value: (i) => formatChange(i.aspect, i.change), align: 'right' },
+  { title: 'AT LEAST', value: (i) => formatChange(i.aspect, i.leastChange), align: 'right' },
+  { title: 'EVIDENCE', value: (i) => formatShare(Math.min(1, i.evidence)), align: 'right' },
+  { title: 'WINDOWS', value: (i) => formatCount(i.windows), align: 'right' },
+];
+
+function explainCause(cause: DriftCause): string {
+  const { feature, aspect, kind, label, moved, judged } = cause;
+  const what = `${feature} (${aspect}) of ${modelOf(cause)} moved on ${moved} of ${judged} devices`;
+  if (kind === 'group' && label)
+    return `${what} with ${label.key}=${label.value}, rarely elsewhere: look at what they share.`;
+  if (kind === 'fleet') return `${what}, whatever their labels: look at the world, or at what feeds all of them.`;
+  return `${what} that no label explains: ${cause.devices.slice(0, 5).join(', ')}${moved > 5 ? ', …' : ''}.`;
+}
+
+interface DriftOptions extends ConnectionOptions {
+  readonly slot?: string;
+  readonly device?: string;
+  readonly model?: string;
+  readonly all?: boolean;
+}
+
+export function addDriftCommand(program: Command, cli: Cli): void {
+  addConnectionOptions(program.command('drift').summary('features that moved from what is usual for their device'))
+    .description(
+      'Compares each window of each feature with the earlier healthy windows of the same device. "material" moved for sure and ' +
+        'so far that it matters; "immaterial" moved for sure and little. A device is judged after 30 windows. Changes are in ' +
+        'interquartile ranges of the training data (IQR) or in percentage points (pp).',
+    )
+    .option('--device <id>', 'of one device only')
+    .option('--slot <name>', 'of one slot only')
+    .option('--model <name>', 'of one model only')
+    .option('--all', 'also what is in order, and what cannot be judged yet and why')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  drover drift\n  drover drift --device press-07 --all\n  drover drift --model wear --json',
+    )
+    .action(async (options: DriftOptions) => {
+      const { slot, device, model, all } = options;
+      const query = { slot, device, model, all: all === true ? 'true' : undefined };
+      const view = await connect(cli, options).ask(DriftView, at('drift'), { query });
+      present(cli, options, view, () => {
+        const counts = Object.entries(view.counts).map(([verdict, count]) => `${formatCount(count)} ${verdict}`);
+        const head =
+          counts.length === 0
+            ? 'No windows yet: agents send one when it ends, once they are fed.\n'
+            : `Features of devices: ${counts.join(', ')}.\n`;
+        const causes = view.causes.map((cause) => `  ${explainCause(cause)}\n`).join('');
+        const cut = view.isCut ? 'More moved than are shown; narrow it with --device, --slot or --model.\n' : '';
+        const empty = counts.length === 0 ? '' : 'Nothing moved; --all shows every feature.';
+        return `${head}${causes}${view.items.length === 0 && empty === '' ? '' : tableFor(cli, ITEMS, view.items, empty)}${cut}`;
+      });
+    });
+}

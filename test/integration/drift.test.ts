@@ -1,0 +1,112 @@
+// Drift from end to end: a model that the hub trained, real agents that are fed from files and send a window a second, and what
+// `drover drift` says before, when one of them moves, and after the hub was killed.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import {
+  deploy,
+  type HubProgram,
+  joinAgent,
+  remove,
+  runAgent,
+  samePorts,
+  scratch,
+  startHub,
+} from '@drover/testkit/fleet';
+import { ENTRY, killAll, start } from '@drover/testkit/program';
+import { until } from '@drover/testkit/until';
+import type { DriftView } from '@drover/wire/http/monitoring';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const dir = scratch('drift');
+const ENV = { DROVER_HUB_PROBATION_SECONDS: '0', DROVER_HUB_WINDOW_SECONDS: '1' };
+let hub: HubProgram;
+
+/** Mulberry32: the same rows in every run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Load and heat are uniform; a press fails where the load is high. From row `from` on, the load of a bad sensor reads 40 more. */
+function rows(seed: number, count: number, from = Number.POSITIVE_INFINITY): string {
+  const random = seeded(seed);
+  const lines = Array.from({ length: count }, (_, i) => {
+    const load = 100 * random();
+    return `${(load + (i >= from ? 40 : 0)).toFixed(3)},${(20 * random()).toFixed(3)},${load > 50 ? 1 : 0}`;
+  });
+  return `load,heat,y\n${lines.join('\n')}\n`;
+}
+
+async function drover(...args: readonly string[]): Promise<string> {
+  const hubFlags = ['--hub', hub.httpUrl, '--token-file', path.join(hub.data, 'run/token')];
+  const program = start(ENTRY.cli, [...args, ...hubFlags]);
+  expect(await program.waitForExit(60_000), program.output()).toBe(0);
+  return program.output();
+}
+const readDrift = async (): Promise<DriftView> => JSON.parse(await drover('drift', '--json')) as DriftView;
+
+const RATE = 200;
+/** Windows of a second; the bad sensor begins after the device knows itself. */
+const HEALTHY = 45 * RATE;
+
+beforeAll(async () => {
+  hub = await startHub(path.join(dir, 'hub'), [], ENV);
+  const train = path.join(dir, 'train.csv');
+  writeFileSync(train, rows(1, 4000));
+  await drover('model', 'train', train, '--name', 'wear', '--label', 'y');
+  for (const id of ['press-1', 'press-2', 'press-3'])
+    await joinAgent(hub, path.join(dir, id), id, ['--label', 'site=north']);
+});
+
+afterAll(async () => {
+  await killAll();
+  remove(dir);
+});
+
+describe('drift', () => {
+  it('is found on the device whose sensor moved, on its feature, and again after kill -9 of the hub', {
+    timeout: 300_000,
+  }, async () => {
+    expect(await drover('drift')).toContain('No windows yet');
+    for (const [at, id] of ['press-1', 'press-2', 'press-3'].entries()) {
+      const file = path.join(dir, `${id}.csv`);
+      writeFileSync(file, rows(10 + at, HEALTHY + 60 * RATE, id === 'press-2' ? HEALTHY : undefined));
+      const feed = ['--source', `csv:${file}`, '--rate', String(RATE), '--label-column', 'y'];
+      await runAgent(path.join(dir, id), feed);
+    }
+    expect(await deploy(hub, 'wear', 1, ['press-1', 'press-2', 'press-3'])).toMatchObject([
+      { state: 'committed' }, { state: 'committed' }, { state: 'committed' },
+    ]); // biome-ignore format: one list
+    await until('windows', async () => ((await readDrift()).counts['learning'] ?? 0) >= 6, 60_000);
+    const all = await drover('drift', '--device', 'press-1', '--all');
+    expect(all).toMatch(/press-1 .* load .* learning .* more windows/);
+
+    const found = await until(
+      'the bad sensor',
+      async () => {
+        const view = await readDrift();
+        return view.items.some(({ verdict }) => verdict === 'material') ? view : undefined;
+      },
+      200_000,
+    );
+    expect(found.items.filter(({ verdict }) => verdict === 'material')).toMatchObject([
+      { device: 'press-2', model: 'wear', version: 1, feature: 'load' },
+    ]);
+    // 40 of an interquartile range of 50.
+    expect(found.items[0]?.change).toBeGreaterThan(0.5);
+    expect(found.items[0]?.change).toBeLessThan(1);
+    expect(found.causes).toMatchObject([{ feature: 'load', kind: 'devices', moved: 1, devices: ['press-2'] }]);
+    expect(await drover('drift')).toMatch(/press-2 .* load .* material .* IQR/);
+
+    const ports = samePorts(hub);
+    await hub.kill();
+    hub = await startHub(path.join(dir, 'hub'), ports, ENV);
+    const after = await readDrift();
+    expect(after.items).toMatchObject([{ device: 'press-2', feature: 'load', verdict: 'material' }]);
+  });
+});
