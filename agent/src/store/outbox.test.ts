@@ -49,6 +49,29 @@ describe('outbox', () => {
     expect(bodies(again).map(({ seq }) => seq)).toEqual([2, 3, 4]);
   });
 
+  it('keeps in memory what a full disk does not take, and writes it when it is asked again', () => {
+    const db = open(dir);
+    const outbox = openOutbox(db, () => ID);
+    outbox.append(entryOf('a'));
+    db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true })}`);
+    const big = (name: string): string => name + 'x'.repeat(20_000);
+    outbox.append(entryOf(big('b')));
+    outbox.append(entryOf(big('c')));
+    outbox.flush();
+    expect(outbox.counts()).toMatchObject({ entries: 1, dropped: 0 });
+    let told = 0;
+    outbox.onAppend = () => {
+      told += 1;
+    };
+    db.pragma('max_page_count = 100000');
+    outbox.flush();
+    outbox.flush();
+    expect(told).toBe(1);
+    expect(bodies(outbox).map(({ seq, body }) => [seq, body.kind === 'log' && body.message[0]])).toEqual([
+      [1, 'a'], [2, 'b'], [3, 'c'],
+    ]); // biome-ignore format: one list
+  });
+
   it('does not believe an ack of another outbox or beyond what was sent', () => {
     const outbox = openOutbox(open(dir), () => ID);
     outbox.append(entryOf('a'));

@@ -41,6 +41,8 @@ export interface Outbox {
    * last of them, so that sequence numbers have no hole. A disk that is full keeps the entry waiting in memory.
    */
   append(entry: Entry): void;
+  /** Writes what waits in memory, if the disk takes it by now: nothing else may come that would carry it along. */
+  flush(): void;
   /** The next entries after `seq`, oldest first, at most `most` and `bytes` together (always at least one). */
   take(after: number, most: number, bytes: number): OutboxItem[];
   /**
@@ -174,6 +176,21 @@ export function openOutbox(db: Db, newId: () => string, limits: OutboxLimits = O
   const waiting: { body: Uint8Array; at: number }[] = [];
   let lost = 0;
 
+  function write(): void {
+    try {
+      for (let first = waiting[0]; first; first = waiting[0]) {
+        add(first.body, first.at);
+        waiting.shift();
+      }
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      while (waiting.length > WAITING) {
+        waiting.shift();
+        lost += 1;
+      }
+    }
+  }
+
   const outbox: Outbox = {
     onAppend: () => undefined,
     append(entry) {
@@ -185,18 +202,12 @@ export function openOutbox(db: Db, newId: () => string, limits: OutboxLimits = O
         outbox.onAppend();
         return;
       }
-      try {
-        for (let first = waiting[0]; first; first = waiting[0]) {
-          add(first.body, first.at);
-          waiting.shift();
-        }
-      } catch (error) {
-        if (!isDiskTrouble(error)) throw error;
-        while (waiting.length > WAITING) {
-          waiting.shift();
-          lost += 1;
-        }
-      }
+      write();
+      outbox.onAppend();
+    },
+    flush() {
+      if (waiting.length === 0) return;
+      write();
       outbox.onAppend();
     },
     take(seq, most, bytes) {
