@@ -54,11 +54,10 @@ describe('outbox', () => {
     const outbox = openOutbox(db, () => ID);
     outbox.append(entryOf('a'));
     db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true })}`);
-    const big = (name: string): string => name + 'x'.repeat(20_000);
-    outbox.append(entryOf(big('b')));
-    outbox.append(entryOf(big('c')));
+    for (let i = 0; i < 40; i++) outbox.append(entryOf(`${i} ${'x'.repeat(900)}`));
     outbox.flush();
-    expect(outbox.counts()).toMatchObject({ entries: 1, dropped: 0 });
+    expect(outbox.counts().entries).toBeLessThan(41);
+    expect(outbox.counts().dropped).toBe(0);
     let told = 0;
     outbox.onAppend = () => {
       told += 1;
@@ -67,9 +66,10 @@ describe('outbox', () => {
     outbox.flush();
     outbox.flush();
     expect(told).toBe(1);
-    expect(bodies(outbox).map(({ seq, body }) => [seq, body.kind === 'log' && body.message[0]])).toEqual([
-      [1, 'a'], [2, 'b'], [3, 'c'],
-    ]); // biome-ignore format: one list
+    expect(bodies(outbox).map(({ body }) => (body.kind === 'log' ? body.message.split(' ')[0] : ''))).toEqual([
+      'a',
+      ...Array.from({ length: 40 }, (_, i) => String(i)),
+    ]);
   });
 
   it('does not believe an ack of another outbox or beyond what was sent', () => {
