@@ -18,7 +18,9 @@ const RANK: Readonly<Record<Verdict, number>> = { material: 0, immaterial: 1, ok
 /** In thresholds of its aspect, so that ranges and shares can be compared. */
 function sizeOf({ aspect, leastChange }: FeatureDrift): number {
   if (aspect === undefined) return 0;
-  return aspect === 'stuck' ? Number.POSITIVE_INFINITY : Math.abs(leastChange) / DRIFT_SETTINGS.material[aspect];
+  return aspect === 'stuck' || aspect === 'dropout'
+    ? Number.POSITIVE_INFINITY
+    : Math.abs(leastChange) / DRIFT_SETTINGS.material[aspect];
 }
 
 function itemOf({ aspect, at, ...rest }: FeatureDrift): DriftItem {

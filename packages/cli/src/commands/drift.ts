@@ -13,6 +13,7 @@ const modelOf = ({ model, version }: { model: string | null; version: number | n
 function formatChange(aspect: DriftItem['aspect'], change: number): string {
   if (aspect === null) return '';
   if (aspect === 'stuck') return 'unchanged';
+  if (aspect === 'dropout') return 'no values';
   if (aspect === 'level' || aspect === 'spread') return `${change >= 0 ? '+' : ''}${change.toFixed(2)} IQR`;
   return `${change >= 0 ? '+' : ''}${(100 * change).toFixed(1)} pp`;
 }

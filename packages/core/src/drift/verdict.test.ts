@@ -1,25 +1,32 @@
 // Checks what windows of one feature of one device come to: false alarms where nothing changes, and what is seen where it does.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EMPTY_SERIES, foldSeries, KEPT_WINDOWS, LEAST_WINDOWS } from './series.ts';
+import { changeOf, foldSeries, LEAST_WINDOWS, newSeries } from './series.ts';
 import {
   DRIFT_SETTINGS,
+  eValueOfFeature,
   type FeatureState,
   type FeatureVerdict,
   foldWindow,
+  materialOf,
   newFeature,
   type Observation,
 } from './verdict.ts';
 
-/** Mulberry32, and normals by Box and Muller: the same draws in every run. */
-function seeded(seed: number): () => number {
+/** Mulberry32: the same draws in every run. */
+function uniformOf(seed: number): () => number {
   let state = seed;
-  const uniform = (): number => {
+  return () => {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Normals by Box and Muller. */
+function seeded(seed: number): () => number {
+  const uniform = uniformOf(seed);
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
@@ -52,23 +59,6 @@ describe('windows of one feature of one device', () => {
     for (let i = 0; i < LEAST_WINDOWS; i++)
       expect(feed(one, {})).toMatchObject({ verdict: 'learning', needed: LEAST_WINDOWS - i });
     expect(feed(one, {})).toMatchObject({ verdict: 'ok', needed: 0 });
-  });
-
-  it('raise few false alarms where devices differ from the baseline and wander a little', () => {
-    const normal = seeded(1);
-    let alarms = 0;
-    for (let d = 0; d < 100; d++) {
-      const one = device();
-      const offset = 0.15 * normal();
-      let wander = 0;
-      for (let w = 0; w < 330; w++) {
-        wander = 0.8 * wander + 0.03 * normal();
-        const level = offset + wander + 0.033 * normal();
-        if (feed(one, { level, spread: 0.02 + 0.005 * Math.abs(normal()) }).verdict === 'material') alarms++;
-      }
-    }
-    // Of 30,000 judged windows: what wanders is not exchangeable, so more than the stated one in 100,000 and still few.
-    expect(alarms).toBeLessThan(3);
   });
 
   it.each([
@@ -115,46 +105,148 @@ describe('windows of one feature of one device', () => {
     expect(feed(steady, { unchanged: 1 }).verdict).toBe('ok');
   });
 
-  it('never remember more than they should, never let what is odd become usual, and give numbers', () => {
-    const value = fc.oneof(fc.double({ min: -1e6, max: 1e6, noNaN: true }), fc.constantFrom(0, 1));
+  it('say that a device has to see a whole day first, where days are told, and are not fooled by one', () => {
+    const normal = seeded(5);
+    const one = device();
+    const hours = (w: number): number => 900_000 * w;
+    const day = (w: number): number => 0.2 * Math.sin((2 * Math.PI * w) / 96);
+    const verdicts = new Set<string>();
+    for (let w = 0; w < 96 * 10; w++) {
+      const { verdict, needed } = feed(one, { level: day(w) + 0.03 * normal(), startAt: hours(w) });
+      if (w > 0) expect(needed).toBe(Math.max(0, 96 - w));
+      if (w >= 96) verdicts.add(verdict);
+    }
+    expect([...verdicts]).toEqual(['ok']);
+    // A shift of a tenth of what the day makes of it is seen, because the day is known.
+    let delay = 0;
+    while (
+      feed(one, { level: day(delay) + 0.25 + 0.03 * normal(), startAt: hours(960 + delay) }).verdict !== 'material'
+    )
+      expect(++delay).toBeLessThan(20);
+  });
+
+  it('call a sensor that says nothing usable a dropout at once, unless it always was like that', () => {
+    const one = device();
+    for (let i = 0; i < 40; i++) feed(one, {});
+    expect(feed(one, { unusable: 1 })).toMatchObject({ verdict: 'material', aspect: 'dropout', change: 1 });
+    const optional = device();
+    for (let i = 0; i < 40; i++) feed(optional, { unusable: 0.95 });
+    expect(feed(optional, { unusable: 0.95 }).verdict).toBe('ok');
+  });
+
+  it('ask of a share that it changes by a quarter of what is usual', () => {
+    expect(materialOf('tail', 0.2)).toBeCloseTo(0.05);
+    expect(materialOf('unusable', 0.001)).toBe(0.01);
+    expect(materialOf('level', 3)).toBe(0.15);
+  });
+});
+
+/** Windows of a healthy feature: level or tail, by its family. */
+type Family = (normal: () => number, uniform: () => number) => () => Partial<Observation>;
+const wander =
+  (keep: number, news: number, noise: number): Family =>
+  (normal) => {
+    let x = 0;
+    return () => {
+      x = keep * x + news * normal();
+      return { level: x + noise * normal() };
+    };
+  };
+function poisson(mean: number, uniform: () => number): number {
+  let [k, product] = [0, uniform()];
+  while (product > Math.exp(-mean)) {
+    k += 1;
+    product *= uniform();
+  }
+  return k;
+}
+const FAMILIES: readonly (readonly [string, Family])[] = [
+  ['normal, 0.033 IQR', wander(0, 0.033, 0)],
+  ['normal, 0.2 IQR', wander(0, 0.2, 0)],
+  ['lognormal', (normal) => () => ({ level: 0.1 * Math.exp(normal()) })],
+  ['t with 3 degrees of freedom', (normal) => () => ({ level: (0.1 * normal()) / Math.hypot(normal(), normal(), normal()) })],
+  ['wandering, neighbours 0.3', wander(0.3, 0.1, 0)],
+  ['wandering, neighbours 0.8', wander(0.8, 0.1, 0)],
+  ['wandering in noise', wander(0.8, 0.03, 0.033)],
+  ['a tail of few values', (_, uniform) => () => ({ tail: poisson(0.5, uniform) / 500 })],
+  ['3 % of windows lose 5 %', (_, uniform) => () => ({ unusable: uniform() < 0.03 ? 0.05 : 0 })],
+  ['3 % of windows lose up to 20 %', (_, uniform) => () => ({ unusable: uniform() < 0.03 ? 0.2 * uniform() : 0 })],
+]; // biome-ignore format: a table
+
+describe('where nothing changes', () => {
+  // 250 devices of 800 windows are 2 mean times between false alarms: as many as 8 come by chance once in 4,000 runs, and the seed is fixed.
+  it.each(FAMILIES)('alarms are as rare as they say: %s', (_, family) => {
+    const normal = seeded(11);
+    const uniform = uniformOf(12);
+    let [alarms, judged] = [0, 0];
+    for (let d = 0; d < 250; d++) {
+      const next = family(normal, uniform);
+      let state = newFeature(d);
+      let was = false;
+      for (let w = 0; w < 830; w++) {
+        const folded = foldWindow(state, { ...usual, spread: 0.02 + 0.005 * Math.abs(normal()), ...next() });
+        state = folded.state;
+        const { verdict } = folded.verdict;
+        const is = verdict === 'material' || verdict === 'immaterial';
+        if (is && !was) alarms += 1;
+        if (verdict !== 'learning') judged += 1;
+        was = is;
+      }
+    }
+    expect(judged).toBe(250 * 800);
+    expect(alarms).toBeLessThanOrEqual((4 * judged) / DRIFT_SETTINGS.windowsPerFalseAlarm);
+  });
+
+  it('e-values of a feature are 1 on average at most', () => {
+    const normal = seeded(13);
+    let sum = 0;
+    for (let d = 0; d < 2000; d++) {
+      let state = newFeature(d);
+      for (let w = 0; w < 80; w++) ({ state } = foldWindow(state, { ...usual, level: 0.03 * normal() }));
+      sum += eValueOfFeature(state);
+    }
+    expect(sum / 2000).toBeLessThan(1.2);
+  });
+});
+
+describe('a series', () => {
+  const kind = { power: 2, isUpward: false, hasSeason: false } as const;
+  const options = { kind, floor: 0.01, alarm: 1000, seed: 1, hour: 0, isYoung: false };
+
+  it('gives numbers for all numbers, takes nothing into the past while it alarms, and says the same again', () => {
+    const value = fc.oneof(fc.double({ min: -1e6, max: 1e6, noNaN: true }), fc.constantFrom(0, 1, 1e300, -1e300));
     fc.assert(
-      fc.property(fc.array(value, { maxLength: 300 }), (values) => {
-        let series = EMPTY_SERIES;
+      fc.property(fc.array(value, { maxLength: 200 }), (values) => {
+        const [series, again] = [newSeries(kind), newSeries(kind)];
         for (const each of values) {
-          const before = series;
-          const judged = foldSeries(series, each, 0.01, 1000);
-          series = judged.series;
-          expect(series.history.length).toBeLessThanOrEqual(KEPT_WINDOWS);
-          // 0 and -0 are the same size, in any order.
-          expect(series.sorted.map((x) => x + 0)).toEqual(series.history.map((x) => x + 0).toSorted((a, b) => a - b));
-          expect(series.evidence).toBeGreaterThanOrEqual(0);
-          expect(judged.p >= 0 && judged.p <= 1).toBe(true);
-          expect(Math.abs(judged.leastChange)).toBeLessThanOrEqual(Math.abs(judged.change));
-          if (judged.p < 0.01 && before.history.length >= LEAST_WINDOWS) expect(series.history).toBe(before.history);
+          const before = { counted: series.past.counted, evidence: series.evidence };
+          const p = foldSeries(series, each, options);
+          expect(foldSeries(again, each, options)).toBe(p);
+          expect(p > 0 && p <= 1).toBe(true);
+          expect(series.evidence >= 0 && Number.isFinite(series.evidence)).toBe(true);
+          expect(series.past.counted).toBe(series.past.counts.reduce((a, b) => a + b, 0));
+          if (series.evidence >= options.alarm) expect(series.past.counted).toBe(before.counted);
+          const { change, leastChange } = changeOf(series);
+          if (series.windows > LEAST_WINDOWS) expect(Math.abs(leastChange)).toBeLessThanOrEqual(Math.abs(change));
         }
       }),
     );
   });
 
-  it('count on as many windows between false alarms as is asked for', () => {
-    // Independent normal windows: the detector's threshold is its least mean run length.
-    const normal = seeded(4);
-    let [alarms, judged] = [0, 0];
-    for (let d = 0; d < 200; d++) {
-      let series = EMPTY_SERIES;
-      for (let w = 0; w < 400; w++) {
-        const next = foldSeries(series, normal(), 0, 500);
-        series = next.series;
-        if (w < LEAST_WINDOWS) continue;
-        judged++;
-        if (series.evidence >= 500) {
-          alarms++;
-          series = { ...series, evidence: 0 };
+  it('ranks what is exchangeable uniformly, whatever it is distributed like', () => {
+    const normal = seeded(14);
+    for (const draw of [normal, () => Math.exp(2 * normal()), () => Math.round(normal()), () => 0]) {
+      const deciles = new Array<number>(10).fill(0);
+      for (let d = 0; d < 100; d++) {
+        const series = newSeries(kind);
+        for (let w = 0; w < 230; w++) {
+          const p = foldSeries(series, draw(), { ...options, floor: 0, alarm: 1e9, seed: d });
+          if (w >= 2 * LEAST_WINDOWS)
+            deciles[Math.min(9, Math.floor(10 * p))] = (deciles[Math.min(9, Math.floor(10 * p))] ?? 0) + 1;
         }
       }
+      // 17,000 ranks: 1,700 in each tenth, with a standard deviation of 39.
+      for (const n of deciles) expect(Math.abs(n - 1700)).toBeLessThan(250);
     }
-    expect(alarms / judged).toBeLessThan(2 / 500);
-    expect(alarms).toBeGreaterThan(0);
-    expect(DRIFT_SETTINGS.windowsPerFalseAlarm).toBe(100_000);
   });
 });

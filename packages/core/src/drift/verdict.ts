@@ -1,6 +1,7 @@
 // Decides what one more window says of one feature of one device: nothing new, too little to tell, a change that does not
 // matter, or one that does. Never compares devices and never reads a clock.
-import { EMPTY_SERIES, foldSeries, LEAST_WINDOWS, type Series } from './series.ts';
+import { hourOf } from './season.ts';
+import { type Change, changeOf, foldSeries, LEAST_WINDOWS, newSeries, type Series, type SeriesKind } from './series.ts';
 
 /**
  * `unusable`: the share that was missing, not a number or impossible. `level`: where the values lie. `spread`: how they lie, beside
@@ -10,6 +11,13 @@ import { EMPTY_SERIES, foldSeries, LEAST_WINDOWS, type Series } from './series.t
 export const ASPECTS = ['unusable', 'level', 'spread', 'tail'] as const;
 export type Aspect = (typeof ASPECTS)[number];
 
+const KINDS: Readonly<Record<Aspect, SeriesKind>> = {
+  unusable: { power: 1, isUpward: true, hasSeason: false },
+  level: { power: 2, isUpward: false, hasSeason: true },
+  spread: { power: 2, isUpward: false, hasSeason: false },
+  tail: { power: 1, isUpward: false, hasSeason: false },
+};
+
 /** What is measured of one feature in one window; level and spread in interquartile ranges of the baseline, the others shares. */
 export interface Observation extends Readonly<Record<Aspect, number>> {
   /** Values, and how many independent ones they are worth. */
@@ -17,40 +25,64 @@ export interface Observation extends Readonly<Record<Aspect, number>> {
   readonly effectiveRows: number;
   /** Longest run of one value, as a share of the usable ones. */
   readonly unchanged: number;
+  /** When the window began, ms since epoch; without it nothing is known of days. */
+  readonly startAt?: number;
 }
 
 export interface DriftSettings {
-  /** Nominal: what the detector would keep if windows were normal and p exact (docs/drift.md says what was measured). */
+  /** Mean windows of one feature of one device between two alarms by chance. */
   readonly windowsPerFalseAlarm: number;
   /** Windows with fewer values are not judged. */
   readonly leastRows: number;
   /** Changes below these do not matter: interquartile ranges, or shares. */
   readonly material: Readonly<Record<Aspect, number>>;
-  /** A window in which so large a share of the values never changed is of a stuck sensor, at once. */
+  /** A share must also change by so much of what is usual. */
+  readonly materialOfUsual: number;
+  /** Shares of a window that are no drift but a fault, at once: values that never changed, and values that cannot be used. */
   readonly stuckShare: number;
+  readonly dropoutShare: number;
+  /** A device is not judged before it has seen so long of its world: a day has hours. */
+  readonly learnMs: number;
 }
 
 export const DRIFT_SETTINGS: DriftSettings = {
   windowsPerFalseAlarm: 100_000,
   leastRows: 30,
   material: { level: 0.15, spread: 0.15, tail: 0.02, unusable: 0.01 },
+  materialOfUsual: 0.25,
   stuckShare: 0.9,
+  dropoutShare: 0.9,
+  learnMs: 86_400_000,
 };
 
 /** `learning`: fewer healthy windows than a judgement takes. */
 export type Verdict = 'learning' | 'too_few_rows' | 'ok' | 'immaterial' | 'material';
 
+/** Changed in place by each fold: millions of windows are. */
 export interface FeatureState {
-  readonly windows: number;
+  windows: number;
+  /** Start of the first window, ms since epoch; NaN while none was told. */
+  firstAt: number;
   readonly series: Readonly<Record<Aspect, Series>>;
-  /** Whether healthy windows had long unchanged runs too: then a run says nothing. */
-  readonly runsOften: boolean;
+  /** Whether healthy windows were of that kind too: then it says nothing. */
+  runsOften: boolean;
+  dropsOften: boolean;
+  /** Tells this feature of this device from all others. */
+  readonly seed: number;
 }
 
-export const newFeature = (): FeatureState => ({
+export const newFeature = (seed = 0): FeatureState => ({
   windows: 0,
-  series: { level: EMPTY_SERIES, spread: EMPTY_SERIES, tail: EMPTY_SERIES, unusable: EMPTY_SERIES },
+  firstAt: Number.NaN,
+  series: {
+    unusable: newSeries(KINDS.unusable),
+    level: newSeries(KINDS.level),
+    spread: newSeries(KINDS.spread),
+    tail: newSeries(KINDS.tail),
+  },
   runsOften: false,
+  dropsOften: false,
+  seed,
 });
 
 export interface FeatureVerdict {
@@ -58,7 +90,7 @@ export interface FeatureVerdict {
   /** Windows, or values in a window, that are wanting before it can be judged; 0 when it can. */
   readonly needed: number;
   /** What moved most, in thresholds; undefined while nothing did. */
-  readonly aspect: Aspect | 'stuck' | undefined;
+  readonly aspect: Aspect | 'stuck' | 'dropout' | undefined;
   /** The change of that aspect, with its sign, and the least that it is. */
   readonly change: number;
   readonly leastChange: number;
@@ -77,7 +109,67 @@ function noiseOf(aspect: Aspect, value: number, { effectiveRows }: Observation):
   return Math.sqrt((share * (1 - share)) / n);
 }
 
-/** Folds the next window, in the order of the windows. */
+const isShare = (aspect: Aspect): boolean => aspect === 'tail' || aspect === 'unusable';
+
+/** The least change that matters. */
+export function materialOf(aspect: Aspect, usual: number, settings: DriftSettings = DRIFT_SETTINGS): number {
+  const least = settings.material[aspect];
+  return isShare(aspect) ? Math.max(least, settings.materialOfUsual * usual) : least;
+}
+
+/**
+ * E-value of one feature of one device for control over all of them (e-BH): the mean over the aspects of R/t, of which each is 1 on
+ * average while nothing changes.
+ */
+export function eValueOfFeature({ series, windows }: FeatureState): number {
+  let sum = 0;
+  for (const aspect of ASPECTS) sum += series[aspect].evidence;
+  return sum / ASPECTS.length / Math.max(1, windows - LEAST_WINDOWS);
+}
+
+interface Found extends Change {
+  readonly aspect: Aspect;
+  /** In changes that matter. */
+  readonly size: number;
+}
+
+/** The state of all aspects after the window, and what of them moved for sure. */
+function foldAspects(
+  state: FeatureState,
+  seen: Observation,
+  isYoung: boolean,
+  settings: DriftSettings,
+): Found | undefined {
+  const alarm = alarmOf(settings);
+  const hour = seen.startAt === undefined ? 0 : hourOf(seen.startAt);
+  let found: Found | undefined;
+  for (const [at, aspect] of ASPECTS.entries()) {
+    const series = state.series[aspect];
+    const seed = Math.imul(state.seed + at, 0x85ebca6b);
+    const floor = noiseOf(aspect, seen[aspect], seen) / 2;
+    foldSeries(series, seen[aspect], { kind: KINDS[aspect], floor, alarm, seed, hour, isYoung });
+    if (series.evidence < alarm) continue;
+    const change = changeOf(series);
+    const size = Math.abs(change.leastChange) / materialOf(aspect, change.usual, settings);
+    if (found === undefined || (found.size < 1 && size > found.size)) found = { aspect, size, ...change };
+  }
+  return found;
+}
+
+/** Of several aspects each may raise the alarm: each gets its part of what is allowed. */
+const alarmOf = (settings: DriftSettings): number => settings.windowsPerFalseAlarm * ASPECTS.length;
+
+/** Windows that are wanting before the device is judged, 0 when it is. */
+function neededOf({ windows, firstAt }: FeatureState, { startAt }: Observation, { learnMs }: DriftSettings): number {
+  const least = Math.max(0, LEAST_WINDOWS + 1 - windows);
+  const seen = startAt === undefined || Number.isNaN(firstAt) ? learnMs : startAt - firstAt;
+  if (seen >= learnMs) return least;
+  // As long as the ones before.
+  const rest = windows > 1 && seen > 0 ? Math.ceil((learnMs - seen) / (seen / (windows - 1))) : 1;
+  return Math.max(least, rest);
+}
+
+/** Folds the next window, in the order of the windows. The state that was given is used up: go on with the one returned. */
 export function foldWindow(
   state: FeatureState,
   seen: Observation,
@@ -87,34 +179,28 @@ export function foldWindow(
     const needed = settings.leastRows - seen.rows;
     return { state, verdict: { verdict: 'too_few_rows', needed, evidence: 0, ...QUIET } };
   }
-  const alarm = settings.windowsPerFalseAlarm * ASPECTS.length;
-  const series = { ...state.series };
-  let found: { aspect: Aspect; change: number; leastChange: number; size: number } | undefined;
-  let evidence = 0;
-  for (const aspect of ASPECTS) {
-    const value = seen[aspect];
-    const judged = foldSeries(state.series[aspect], value, noiseOf(aspect, value, seen) / 2, alarm);
-    series[aspect] = judged.series;
-    const share = judged.series.evidence / alarm;
-    evidence = Math.max(evidence, share);
-    const size = Math.abs(judged.leastChange) / settings.material[aspect];
-    if (share >= 1 && (found === undefined || (found.size < 1 && size > found.size)))
-      found = { aspect, change: judged.change, leastChange: judged.leastChange, size };
+  state.windows += 1;
+  if (Number.isNaN(state.firstAt) && seen.startAt !== undefined) state.firstAt = seen.startAt;
+  const needed = neededOf(state, seen, settings);
+  const found = foldAspects(state, seen, needed > 0, settings);
+  const isStuck = seen.unchanged >= settings.stuckShare;
+  const isDropout = seen.unusable >= settings.dropoutShare;
+  if (state.windows <= LEAST_WINDOWS) {
+    state.runsOften ||= isStuck;
+    state.dropsOften ||= isDropout;
   }
-  const windows = state.windows + 1;
-  const isRun = seen.unchanged >= settings.stuckShare;
-  const isLearning = windows <= LEAST_WINDOWS;
-  const next: FeatureState = { windows, series, runsOften: state.runsOften || (isRun && isLearning) };
-  if (isRun && !next.runsOften) {
-    const stuck = { aspect: 'stuck', change: seen.unchanged, leastChange: seen.unchanged } as const;
-    return { state: next, verdict: { verdict: 'material', needed: 0, evidence: 1, ...stuck } };
+  // Faults need no past but that they are not usual for this device.
+  const fault = isDropout && !state.dropsOften ? 'dropout' : isStuck && !state.runsOften ? 'stuck' : undefined;
+  if (fault) {
+    const share = fault === 'stuck' ? seen.unchanged : seen.unusable;
+    const what = { aspect: fault, change: share, leastChange: share } as const;
+    return { state, verdict: { verdict: 'material', needed: 0, evidence: 1, ...what } };
   }
-  if (isLearning) {
-    const needed = LEAST_WINDOWS + 1 - windows;
-    return { state: next, verdict: { verdict: needed === 0 ? 'ok' : 'learning', needed, evidence: 0, ...QUIET } };
-  }
-  if (!found) return { state: next, verdict: { verdict: 'ok', needed: 0, evidence, ...QUIET } };
+  if (needed > 0) return { state, verdict: { verdict: 'learning', needed, evidence: 0, ...QUIET } };
+  const most = Math.max(...ASPECTS.map((aspect) => state.series[aspect].evidence));
+  const evidence = most / alarmOf(settings);
+  if (!found) return { state, verdict: { verdict: 'ok', needed: 0, evidence, ...QUIET } };
   const { aspect, change, leastChange, size } = found;
   const verdict = size >= 1 ? 'material' : 'immaterial';
-  return { state: next, verdict: { verdict, needed: 0, aspect, change, leastChange, evidence } };
+  return { state, verdict: { verdict, needed: 0, aspect, change, leastChange, evidence } };
 }
