@@ -99,6 +99,12 @@ export const SETTINGS = {
     env: 'DROVER_HUB_WINDOW_SECONDS',
     means: 'Length of a statistics window on the devices.',
   },
+  driftLearnHours: {
+    schema: Type.Number({ minimum: 0, maximum: 8760 }),
+    flag: 'drift-learn-hours',
+    env: 'DROVER_HUB_DRIFT_LEARN_HOURS',
+    means: 'How long a device is watched before its drift is judged; without it 24, with --dev 0.',
+  },
   exportDays: {
     schema: Type.Integer({ minimum: 1, maximum: 3650 }),
     flag: 'export-days',
@@ -181,6 +187,7 @@ type Optional =
   | 'tlsKeyFile'
   | 'caCertFile'
   | 'caKeyFile'
+  | 'driftLearnHours'
   | 'oidcIssuer'
   | 'oidcClientId'
   | 'oidcClientSecretFile';

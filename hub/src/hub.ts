@@ -344,7 +344,12 @@ export async function startHub(
       (to) => addLabelRoutes(to, { ...shared, sendCmd: mqtt.sendCmd }),
       (to) =>
         addMonitoringRoutes(to, {
-          ...openMonitoring({ store, blobs }),
+          ...openMonitoring({
+            store,
+            blobs,
+            now,
+            learnMs: 3_600_000 * (config.driftLearnHours ?? (config.dev ? 0 : 24)),
+          }),
           status: () =>
             readStatus(store, {
               hubId,

@@ -1,6 +1,7 @@
 // Owns the SQL behind drift: which devices sent something, and their windows in the order of time. Never decodes one.
 import type { WindowsTable } from './schema.ts';
-import { query, type Store, sqlOf } from './store.ts';
+import type { DriftBaselinesTable, DriftStatesTable } from './schema-monitoring.ts';
+import { query, type Statement, type Store, sqlOf, template } from './store.ts';
 
 /** Devices that sent something at or after `since`, ms, and when they last did. */
 export const listSenders = (
@@ -62,3 +63,32 @@ export async function listWindowsOf(
 /** Labels of devices, as JSON. */
 export const listLabels = (store: Store): Promise<readonly { readonly id: string; readonly labelsJson: string }[]> =>
   store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson'])));
+
+const stateOf = template<{ device: string }, { readonly body: Uint8Array }>(['device'], (h) =>
+  sqlOf.selectFrom('driftStates').select('body').where('device', '=', h.device),
+);
+export const readDriftState = (store: Store, device: string): Promise<{ readonly body: Uint8Array } | undefined> =>
+  store.first(stateOf({ device }));
+
+const stateWritten = template<DriftStatesTable>(['device', 'body', 'updatedAt'], (row) =>
+  sqlOf
+    .insertInto('driftStates')
+    .values(row)
+    .onConflict((c) =>
+      c.column('device').doUpdateSet((e) => ({ body: e.ref('excluded.body'), updatedAt: e.ref('excluded.updatedAt') })),
+    ),
+);
+export const writeDriftState = (row: DriftStatesTable): Statement => ({ query: stateWritten(row) });
+
+/** From when on windows count for the features of a device that were given a new baseline. */
+export const listBaselines = (store: Store, device: string): Promise<readonly DriftBaselinesTable[]> =>
+  store.rows(query(sqlOf.selectFrom('driftBaselines').selectAll().where('device', '=', device)));
+
+export const writeBaseline = (row: DriftBaselinesTable): Statement => ({
+  query: query(
+    sqlOf
+      .insertInto('driftBaselines')
+      .values(row)
+      .onConflict((c) => c.columns(['device', 'feature']).doUpdateSet({ sinceAt: row.sinceAt })),
+  ),
+});

@@ -18,6 +18,7 @@ import type { PeopleTables } from './people-schema.ts';
 import type { ProofTables } from './proof-schema.ts';
 import type { ReleaseTables } from './release-tables.ts';
 import type { DeliveryTables } from './schema-delivery.ts';
+import type { MonitoringTables } from './schema-monitoring.ts';
 
 export type Presence = 'never' | 'online' | 'offline';
 export type RolloutState = 'running' | 'completed' | 'aborted' | 'superseded';
@@ -289,7 +290,13 @@ export interface RunLogsTable {
   readonly text: string;
 }
 
-export interface Tables extends PeopleTables, ProofTables, ReleaseTables, DeliveryTables, CarriedTables {
+export interface Tables
+  extends PeopleTables,
+    ProofTables,
+    ReleaseTables,
+    DeliveryTables,
+    CarriedTables,
+    MonitoringTables {
   readonly meta: MetaTable;
   readonly devices: DevicesTable;
   readonly outboxes: OutboxesTable;

@@ -1,6 +1,14 @@
 // Serves what the fleet reports and what the hub is doing. Never merges a window itself.
-import { refuse } from '@drover/core/reasons';
-import { DriftQuery, DriftView, Status, Summary, SummaryQuery } from '@drover/wire/http/monitoring';
+import { type Result, refuse } from '@drover/core/reasons';
+import {
+  DriftQuery,
+  DriftView,
+  Rebaselined,
+  RebaselineRequest,
+  Status,
+  Summary,
+  SummaryQuery,
+} from '@drover/wire/http/monitoring';
 import type { Static } from 'typebox';
 import type { DriftFilter } from '../monitoring/drift-view.ts';
 import type { Summarise } from '../monitoring/summary.ts';
@@ -10,6 +18,7 @@ import type { Api } from './server.ts';
 export interface MonitoringRouteDeps {
   readonly summarise: Summarise;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
+  readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
   readonly status: () => Promise<Static<typeof Status>>;
 }
 
@@ -57,6 +66,23 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
       },
     },
     async (request) => deps.drift(request.query),
+  );
+
+  api.post(
+    '/api/v1/drift/rebaseline',
+    {
+      config: { needs: 'operator' },
+      schema: {
+        tags,
+        summary: 'Take what a device does now for its usual: it is learnt anew',
+        body: RebaselineRequest,
+        response: { 200: Rebaselined, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const done = await deps.rebaseline(request.body, request.actor);
+      return done.ok ? reply.send(done.value) : sendRefusal(reply, done);
+    },
   );
 
   api.get(

@@ -1,6 +1,6 @@
 // Decides what a reader is shown of drift: which features, in which order, and what devices that moved have in common. Pure.
 import { findCommonCause } from '@drover/core/drift/common-cause';
-import { DRIFT_SETTINGS, type Verdict } from '@drover/core/drift/verdict';
+import { DRIFT_SETTINGS, type FleetVerdict } from '@drover/core/drift/verdict';
 import type { DriftCause, DriftItem, DriftView } from '@drover/wire/http/monitoring';
 import type { FeatureDrift } from './drift.ts';
 
@@ -13,7 +13,14 @@ export interface DriftFilter {
 
 const MOST_ITEMS = 1000;
 const NAMED_DEVICES = 20;
-const RANK: Readonly<Record<Verdict, number>> = { material: 0, immaterial: 1, ok: 2, too_few_rows: 3, learning: 4 };
+const RANK: Readonly<Record<FleetVerdict, number>> = {
+  material: 0,
+  unconfirmed: 1,
+  immaterial: 2,
+  ok: 3,
+  too_few_rows: 4,
+  learning: 5,
+};
 
 /** In thresholds of its aspect, so that ranges and shares can be compared. */
 function sizeOf({ aspect, leastChange }: FeatureDrift): number {

@@ -1,26 +1,41 @@
-// Folds the windows of each device into verdicts of its features, as they come, and again where one came late. Keeps them in
-// memory: a hub that starts reads what its database holds. Never decides what drift is: core does.
+// Folds the windows of each device into verdicts of its features, as they come, and again where one came late. Writes down what
+// it knows, so that a start reads little. Never decides what drift is: core does.
+import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { leastBelieved } from '@drover/core/drift/gate';
 import { observeCategories, observeNumeric } from '@drover/core/drift/observe';
 import {
-  type FeatureState,
+  type DriftSettings,
+  eValueOfFeature,
   type FeatureVerdict,
+  type FleetVerdict,
   foldWindow,
   newFeature,
   type Observation,
 } from '@drover/core/drift/verdict';
 import { decodeWindow, type WindowSketch } from '@drover/sketch/window-sketch';
-import { type DriftWindow, listSenders, listWindowsOf } from '../db/drift.ts';
-import type { Store } from '../db/store.ts';
+import {
+  type DriftWindow,
+  listBaselines,
+  listSenders,
+  listWindowsOf,
+  readDriftState,
+  writeDriftState,
+} from '../db/drift.ts';
+import type { Statement, Store } from '../db/store.ts';
+import { type DriftDevice, decodeDevice, encodeDevice, newDevice, type Stream, streamKey } from './drift-device.ts';
 import type { ModelFacts, ReadModelFacts } from './model-facts.ts';
 
 export interface DriftDeps {
   readonly store: Store;
   readonly readFacts: ReadModelFacts;
+  readonly now: () => number;
+  readonly settings: DriftSettings;
 }
 
 /** One feature of one device, as its last window left it. */
-export interface FeatureDrift extends FeatureVerdict {
+export interface FeatureDrift extends Omit<FeatureVerdict, 'verdict'> {
+  readonly verdict: FleetVerdict;
   readonly device: string;
   readonly slot: string;
   readonly manifest: string;
@@ -35,36 +50,26 @@ export interface FeatureDrift extends FeatureVerdict {
 export interface DriftBook {
   /** Takes in what came since the last time, then tells of all devices. Calls that overlap share one pass. */
   read(): Promise<readonly FeatureDrift[]>;
+  /** Forgets what was usual, once the baseline was written: features, or all with ''. */
+  forget(device: string, feature: string): Promise<void>;
 }
 
-/** Windows of one device that a verdict is made of: 10 days of quarter hours. */
+/** Windows of one device that a verdict is made of where nothing was written down: 10 days of quarter hours. */
 const MOST_WINDOWS = 1000;
 /** What a regression answered is followed like a feature. No feature of a baseline is called so. */
 export const OUTPUT = '(output)';
-
-interface Followed {
-  state: FeatureState;
-  verdict: FeatureVerdict | undefined;
-}
-
-interface Stream {
-  readonly slot: string;
-  readonly manifest: string;
-  readonly facts: ModelFacts;
-  readonly features: Map<string, Followed>;
-  endAt: number;
-}
-
-interface Device {
-  /** Everything that came before this was folded, and of what came at it these. */
-  cursor: number;
-  atCursor: Set<string>;
-  lastStart: number;
-  readonly streams: Map<string, Stream>;
-}
+/** Windows of a device between two times that it is written down: a start folds at most so many again. */
+const WRITE_EVERY = 16;
+/** Devices that are written down in one transaction. */
+const WRITTEN_TOGETHER = 32;
+/** Of what is said to have moved at one look at most this share did by chance. */
+const FALSE_SHARE = 0.1;
 
 const keyOf = ({ bootId, slot, manifest, number, revision }: DriftWindow): string =>
   `${bootId}/${slot}/${manifest}/${number}/${revision}`;
+
+const seedOf = (...names: readonly string[]): number =>
+  createHash('sha256').update(JSON.stringify(names)).digest().readUInt32LE(0);
 
 /** What one window says of each feature. */
 function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<readonly [string, Observation]> {
@@ -82,55 +87,87 @@ function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<rea
   if (output?.kind === 'regression' && window.regression) yield [OUTPUT, observeNumeric(window.regression, output)];
 }
 
-export function openDriftBook({ store, readFacts }: DriftDeps): DriftBook {
-  const devices = new Map<string, Device>();
+/** Faults need no evidence of earlier windows. */
+const isByEvidence = ({ verdict, aspect }: FeatureDrift): boolean =>
+  (verdict === 'material' || verdict === 'immaterial') && aspect !== 'stuck' && aspect !== 'dropout';
+
+/** Whether a window that came then still says something of the feature. */
+type Counts = (feature: string, receivedAt: number) => boolean;
+
+export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): DriftBook {
+  const devices = new Map<string, DriftDevice>();
+  /** Windows that were folded since the device was written down. */
+  const unwritten = new Map<string, number>();
   let since = 0;
   let pass: Promise<void> | undefined;
 
-  async function streamOf(device: Device, { slot, manifest }: DriftWindow): Promise<Stream> {
-    const key = `${slot}\n${manifest}`;
-    let stream = device.streams.get(key);
-    if (!stream) {
-      stream = { slot, manifest, facts: await readFacts(manifest), features: new Map(), endAt: 0 };
-      device.streams.set(key, stream);
-    }
-    return stream;
+  async function countsOf(id: string): Promise<Counts> {
+    const from = new Map((await listBaselines(store, id)).map(({ feature, sinceAt }) => [feature, sinceAt]));
+    if (from.size === 0) return () => true;
+    return (feature, receivedAt) => receivedAt >= Math.max(from.get('') ?? 0, from.get(feature) ?? 0);
   }
 
-  async function fold(device: Device, row: DriftWindow): Promise<void> {
-    const stream = await streamOf(device, row);
+  async function fold(id: string, device: DriftDevice, row: DriftWindow, counts: Counts): Promise<void> {
+    const { slot, manifest } = row;
+    const facts = await readFacts(manifest);
+    const key = streamKey(slot, manifest);
+    const stream: Stream = device.streams.get(key) ?? { slot, manifest, features: new Map(), endAt: 0 };
+    device.streams.set(key, stream);
     device.lastStart = Math.max(device.lastStart, row.startAt);
     // Counted on another baseline, or damaged: nothing can be told from it.
-    const window = stream.facts.reference ? decodeWindow(row.stats, stream.facts.reference) : undefined;
+    const window = facts.reference ? decodeWindow(row.stats, facts.reference) : undefined;
     if (!window?.ok) return;
     stream.endAt = row.endAt;
-    for (const [name, observation] of observe(window.value, stream.facts)) {
-      const followed = stream.features.get(name) ?? { state: newFeature(), verdict: undefined };
-      stream.features.set(name, foldWindow(followed.state, observation));
+    for (const [name, observation] of observe(window.value, facts)) {
+      if (!counts(name, row.receivedAt)) continue;
+      const state = stream.features.get(name)?.state ?? newFeature(seedOf(id, slot, manifest, name));
+      stream.features.set(name, foldWindow(state, { ...observation, startAt: row.startAt }, settings));
     }
   }
 
   async function take(id: string): Promise<void> {
-    const known = devices.get(id);
-    let device: Device = known ?? { cursor: 0, atCursor: new Set(), lastStart: 0, streams: new Map() };
-    let rows: readonly DriftWindow[] = (await listWindowsOf(store, id, device.cursor, MOST_WINDOWS)).filter(
-      (row) => row.receivedAt > device.cursor || !device.atCursor.has(keyOf(row)),
+    let device = devices.get(id);
+    if (!device) {
+      const written = await readDriftState(store, id);
+      device = (written && decodeDevice(written.body)) ?? newDevice();
+    }
+    const { cursor, atCursor, lastStart } = device;
+    let rows: readonly DriftWindow[] = (await listWindowsOf(store, id, cursor, MOST_WINDOWS)).filter(
+      (row) => row.receivedAt > cursor || !atCursor.has(keyOf(row)),
     );
+    devices.set(id, device);
     if (rows.length === 0) return;
     // An amended window was folded before, as it was.
-    const isLate = rows.some(
-      ({ startAt, revision }) => startAt < device.lastStart || (revision > 0 && startAt === device.lastStart),
-    );
+    const isLate = rows.some(({ startAt, revision }) => startAt < lastStart || (revision > 0 && startAt === lastStart));
     if (isLate) {
-      device = { cursor: 0, atCursor: new Set(), lastStart: 0, streams: new Map() };
+      device = newDevice();
       rows = await listWindowsOf(store, id, 0, MOST_WINDOWS);
     }
-    for (const row of rows) await fold(device, row);
+    const counts = await countsOf(id);
+    // A pass that fails in the middle must not fold a window twice.
+    devices.delete(id);
+    for (const row of rows) await fold(id, device, row, counts);
     const newest = Math.max(device.cursor, ...rows.map((row) => row.receivedAt));
     const seen = rows.filter((row) => row.receivedAt === newest).map(keyOf);
     device.atCursor = new Set(newest === device.cursor ? [...device.atCursor, ...seen] : seen);
     device.cursor = newest;
     devices.set(id, device);
+    unwritten.set(id, (unwritten.get(id) ?? 0) + rows.length);
+  }
+
+  async function writeDown(): Promise<void> {
+    const due = [...unwritten].filter(([, windows]) => windows >= WRITE_EVERY).map(([id]) => id);
+    for (let from = 0; from < due.length; from += WRITTEN_TOGETHER) {
+      const some = due.slice(from, from + WRITTEN_TOGETHER);
+      const statements = some.flatMap((id): Statement[] => {
+        const device = devices.get(id);
+        return device ? [writeDriftState({ device: id, body: encodeDevice(device), updatedAt: now() })] : [];
+      });
+      // A device that was removed meanwhile is a conflict, and nothing to keep: the others are written the next time.
+      const done = await store.commit(statements);
+      for (const [at, id] of some.entries()) if (done.ok || done.at === at) unwritten.delete(id);
+      await nextTurn();
+    }
   }
 
   async function takeAll(): Promise<void> {
@@ -141,26 +178,51 @@ export function openDriftBook({ store, readFacts }: DriftDeps): DriftBook {
     }
     // A second earlier: a commit of the same moment may not have been seen. A pass that failed begins again where it was.
     since = Math.max(since, ...senders.map(({ updatedAt }) => updatedAt - 1000));
+    await writeDown();
   }
 
-  function* view(): Generator<FeatureDrift> {
+  async function view(): Promise<FeatureDrift[]> {
+    const all: (FeatureDrift & { readonly e: number })[] = [];
     for (const [device, { streams }] of devices)
-      for (const { slot, manifest, facts, features, endAt } of streams.values())
+      for (const { slot, manifest, features, endAt } of streams.values()) {
+        const { model, version } = await readFacts(manifest);
         for (const [feature, { state, verdict }] of features)
           if (verdict)
-            yield {
-              ...verdict, device, slot, manifest, model: facts.model, version: facts.version, feature,
-              windows: state.windows, at: endAt,
-            }; // biome-ignore format: one record
+            all.push({
+              ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, e: eValueOfFeature(state),
+            }); // biome-ignore format: one record
+      }
+    const least = leastBelieved(
+      all.map(({ e }) => e),
+      FALSE_SHARE,
+    );
+    return all.map(({ e, ...one }) => ({
+      ...one,
+      verdict: e < least && isByEvidence(one) ? 'unconfirmed' : one.verdict,
+    }));
   }
+
+  const run = (): Promise<void> => {
+    pass ??= takeAll().finally(() => {
+      pass = undefined;
+    });
+    return pass;
+  };
 
   return {
     async read() {
-      pass ??= takeAll().finally(() => {
-        pass = undefined;
-      });
-      await pass;
-      return [...view()];
+      await run();
+      return view();
+    },
+    async forget(id, feature) {
+      await run();
+      const device = devices.get(id);
+      if (!device) return;
+      for (const { features } of device.streams.values())
+        if (feature === '') features.clear();
+        else features.delete(feature);
+      unwritten.set(id, WRITE_EVERY);
+      await writeDown();
     },
   };
 }

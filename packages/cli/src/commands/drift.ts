@@ -1,6 +1,6 @@
 // `drover drift`: which features of which devices moved from what is usual for them, and what these devices have in common.
 // Reads only.
-import { type DriftCause, type DriftItem, DriftView } from '@drover/wire/http/monitoring';
+import { type DriftCause, type DriftItem, DriftView, Rebaselined } from '@drover/wire/http/monitoring';
 import type { Command } from 'commander';
 import { at } from '../hub-client.ts';
 import { formatCount, formatShare, type TableColumn } from '../table.ts';
@@ -53,11 +53,35 @@ interface DriftOptions extends ConnectionOptions {
   readonly all?: boolean;
 }
 
+function addRebaseline(drift: Command, cli: Cli): void {
+  addConnectionOptions(drift.command('rebaseline').summary('take what a device does now for its usual'))
+    .description(
+      'Forgets what was usual for a device, after a sensor was replaced or a machine does other work: it is learnt anew from the ' +
+        'windows that come from now on. The reason stands in the audit log.',
+    )
+    .argument('<device>', 'the device')
+    .requiredOption('--reason <text>', 'why what it does now is right')
+    .option('--feature <name>', 'one feature only')
+    .addHelpText('after', '\nExample:\n  drover drift rebaseline press-07 --feature load --reason "new load cell"')
+    .action(async (device: string, options: ConnectionOptions & { reason: string; feature?: string }) => {
+      const { reason, feature } = options;
+      const body = { device, reason, ...(feature === undefined ? {} : { feature }) };
+      const done = await connect(cli, options).ask(Rebaselined, at('drift', 'rebaseline'), { method: 'POST', body });
+      present(cli, options, done, () => {
+        const what = done.feature === null ? 'All features' : `"${done.feature}"`;
+        return `${what} of ${done.device} are learnt anew from ${done.sinceAt} on; it is judged again after 30 windows.\n`;
+      });
+    });
+}
+
 export function addDriftCommand(program: Command, cli: Cli): void {
-  addConnectionOptions(program.command('drift').summary('features that moved from what is usual for their device'))
+  const drift = program.command('drift');
+  addRebaseline(drift, cli);
+  addConnectionOptions(drift.summary('features that moved from what is usual for their device'))
     .description(
       'Compares each window of each feature with the earlier healthy windows of the same device. "material" moved for sure and ' +
-        'so far that it matters; "immaterial" moved for sure and little. A device is judged after 30 windows. Changes are in ' +
+        'so far that it matters; "immaterial" moved for sure and little; "unconfirmed" moved, and among so many that are ' +
+        'followed one does by chance. A device is judged after 30 windows and a day. Changes are in ' +
         'interquartile ranges of the training data (IQR) or in percentage points (pp).',
     )
     .option('--device <id>', 'of one device only')

@@ -183,7 +183,7 @@ export function foldSeries(series: Series, value: number, options: FoldOptions):
   const { season } = series;
   const at = series.windows % RECENT;
   series.recent[at] = value - (season ? usualAt(season, hour) : 0);
-  series.hours[at] = hour;
+  if (season) series.hours[at] = hour;
   series.windows += 1;
   if (series.windows <= LEAST_WINDOWS) {
     if (series.windows === LEAST_WINDOWS) learn(series, options.floor);

@@ -58,6 +58,9 @@ export const DRIFT_SETTINGS: DriftSettings = {
 /** `learning`: fewer healthy windows than a judgement takes. */
 export type Verdict = 'learning' | 'too_few_rows' | 'ok' | 'immaterial' | 'material';
 
+/** `unconfirmed`: it moved for itself, and of as many as are followed some do by chance (gate.ts). */
+export type FleetVerdict = Verdict | 'unconfirmed';
+
 /** Changed in place by each fold: millions of windows are. */
 export interface FeatureState {
   windows: number;

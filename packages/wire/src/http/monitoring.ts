@@ -53,7 +53,7 @@ export type Summary = Static<typeof Summary>;
 
 /** What the windows of one feature of one device come to. */
 export const DriftVerdict = Type.Union([
-  Type.Literal('learning'), Type.Literal('too_few_rows'), Type.Literal('ok'), Type.Literal('immaterial'), Type.Literal('material'),
+  Type.Literal('learning'), Type.Literal('too_few_rows'), Type.Literal('ok'), Type.Literal('immaterial'), Type.Literal('unconfirmed'), Type.Literal('material'),
 ]); // biome-ignore format: one list
 export const DriftAspect = Type.Union([
   Type.Literal('level'), Type.Literal('spread'), Type.Literal('tail'), Type.Literal('unusable'), Type.Literal('stuck'), Type.Literal('dropout'),
@@ -115,6 +115,23 @@ export const DriftView = Type.Object({
   isCut: Type.Boolean({ description: 'There are more items than were sent' }),
 });
 export type DriftView = Static<typeof DriftView>;
+
+export const RebaselineRequest = Type.Object({
+  device: DeviceId,
+  /** One feature; without it all of the device. */
+  feature: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  /** Why what it does now is right: it stands in the audit log. */
+  reason: Type.String({ minLength: 1, maxLength: 500 }),
+});
+export type RebaselineRequest = Static<typeof RebaselineRequest>;
+
+export const Rebaselined = Type.Object({
+  device: DeviceId,
+  feature: Type.Union([Type.String(), Type.Null()]),
+  /** Windows that come from here on count. */
+  sinceAt: Instant,
+});
+export type Rebaselined = Static<typeof Rebaselined>;
 
 export const Status = Type.Object({
   hubId: Id,

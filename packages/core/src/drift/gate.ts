@@ -1,0 +1,18 @@
+// Decides which of many features of many devices are believed to have moved at once, so that few of those that are named moved by
+// chance. Never looks at how large a change is.
+
+/**
+ * e-BH (Wang and Ramdas 2022, §4): the least e-value among those that are believed, Infinity where none is. Of what is believed at
+ * one look at most this share is by chance on average, however the features depend on each other: of N e-values the k largest are
+ * believed for the largest k with e₍ₖ₎ ≥ N/(k·share).
+ * @param eValues each at most 1 on average where nothing moved. @param share in (0, 1).
+ */
+export function leastBelieved(eValues: readonly number[], share: number): number {
+  const sorted = eValues.toSorted((a, b) => b - a);
+  let least = Number.POSITIVE_INFINITY;
+  for (const [at, e] of sorted.entries()) {
+    // The largest k counts: also one that comes after some that do not reach their own threshold.
+    if (e * (at + 1) * share >= sorted.length) least = e;
+  }
+  return least;
+}
