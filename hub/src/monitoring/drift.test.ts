@@ -121,6 +121,9 @@ describe('drift', () => {
         at: '1970-01-01T00:00:46.000Z',
       },
     ]);
+    const { diagnosis } = view.items[0] ?? {};
+    expect(diagnosis).toMatchObject({ kind: 'bias', slope: 1, unit: null });
+    expect(diagnosis?.offset).toBeCloseTo(30, -1);
     // 30 of an interquartile range of about 50.
     expect(view.items[0]?.change).toBeGreaterThan(0.4);
     expect(view.items[0]?.change).toBeLessThan(0.8);

@@ -2,6 +2,7 @@
 // it knows, so that a start reads little. Never decides what drift is: core does.
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Diagnosis, diagnose } from '@drover/core/drift/diagnose';
 import { leastBelieved } from '@drover/core/drift/gate';
 import { observeCategories, observeNumeric } from '@drover/core/drift/observe';
 import {
@@ -13,6 +14,8 @@ import {
   newFeature,
   type Observation,
 } from '@drover/core/drift/verdict';
+import type { NumericDistribution } from '@drover/sketch/baseline-document';
+import type { NumericSketch } from '@drover/sketch/numeric-sketch';
 import { decodeWindow, type WindowSketch } from '@drover/sketch/window-sketch';
 import {
   type DriftWindow,
@@ -45,6 +48,8 @@ export interface FeatureDrift extends Omit<FeatureVerdict, 'verdict'> {
   readonly windows: number;
   /** End of the last window, ms since epoch. */
   readonly at: number;
+  /** What it looks like; of numeric features, while they are material. */
+  readonly diagnosis: Diagnosis | undefined;
 }
 
 export interface DriftBook {
@@ -71,20 +76,40 @@ const keyOf = ({ bootId, slot, manifest, number, revision }: DriftWindow): strin
 const seedOf = (...names: readonly string[]): number =>
   createHash('sha256').update(JSON.stringify(names)).digest().readUInt32LE(0);
 
-/** What one window says of each feature. */
-function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<readonly [string, Observation]> {
+/** What one window says of one feature, and where it is numeric its values. */
+interface Seen {
+  readonly feature: string;
+  readonly observation: Observation;
+  readonly numeric: { readonly sketch: NumericSketch; readonly reference: NumericDistribution } | undefined;
+}
+
+const seeNumeric = (feature: string, sketch: NumericSketch, reference: NumericDistribution): Seen => ({
+  feature,
+  observation: observeNumeric(sketch, reference),
+  numeric: { sketch, reference },
+});
+
+function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<Seen> {
   let [numeric, categorical] = [0, 0];
   for (const feature of baseline?.features ?? []) {
     if (feature.kind === 'numeric') {
       const sketch = window.numeric[numeric++];
-      if (sketch) yield [feature.name, observeNumeric(sketch, feature)];
+      if (sketch) yield seeNumeric(feature.name, sketch, feature);
     } else {
       const sketch = window.categorical[categorical++];
-      if (sketch) yield [feature.name, observeCategories(sketch, feature)];
+      if (sketch) yield { feature: feature.name, observation: observeCategories(sketch, feature), numeric: undefined };
     }
   }
   const output = baseline?.output;
-  if (output?.kind === 'regression' && window.regression) yield [OUTPUT, observeNumeric(window.regression, output)];
+  if (output?.kind === 'regression' && window.regression) yield seeNumeric(OUTPUT, window.regression, output);
+}
+
+/** What a numeric feature that moved looks like now. */
+function diagnosisOf({ verdict, aspect }: FeatureVerdict, numeric: Seen['numeric']): Diagnosis | undefined {
+  if (verdict !== 'material' || aspect === undefined || !numeric) return undefined;
+  const { moments, hist } = numeric.sketch;
+  const seen = { mean: moments.mean, sd: Math.sqrt(moments.variance), counts: hist.counts };
+  return diagnose(aspect, seen, numeric.reference);
 }
 
 /** Faults need no evidence of earlier windows. */
@@ -118,10 +143,11 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     const window = facts.reference ? decodeWindow(row.stats, facts.reference) : undefined;
     if (!window?.ok) return;
     stream.endAt = row.endAt;
-    for (const [name, observation] of observe(window.value, facts)) {
-      if (!counts(name, row.receivedAt)) continue;
-      const state = stream.features.get(name)?.state ?? newFeature(seedOf(id, slot, manifest, name));
-      stream.features.set(name, foldWindow(state, { ...observation, startAt: row.startAt }, settings));
+    for (const { feature, observation, numeric } of observe(window.value, facts)) {
+      if (!counts(feature, row.receivedAt)) continue;
+      const before = stream.features.get(feature)?.state ?? newFeature(seedOf(id, slot, manifest, feature));
+      const { state, verdict } = foldWindow(before, { ...observation, startAt: row.startAt }, settings);
+      stream.features.set(feature, { state, verdict, diagnosis: diagnosisOf(verdict, numeric) });
     }
   }
 
@@ -186,10 +212,10 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     for (const [device, { streams }] of devices)
       for (const { slot, manifest, features, endAt } of streams.values()) {
         const { model, version } = await readFacts(manifest);
-        for (const [feature, { state, verdict }] of features)
+        for (const [feature, { state, verdict, diagnosis }] of features)
           if (verdict)
             all.push({
-              ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, e: eValueOfFeature(state),
+              ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, diagnosis, e: eValueOfFeature(state),
             }); // biome-ignore format: one record
       }
     const least = leastBelieved(

@@ -18,6 +18,18 @@ function formatChange(aspect: DriftItem['aspect'], change: number): string {
   return `${change >= 0 ? '+' : ''}${(100 * change).toFixed(1)} pp`;
 }
 
+const short = (x: number): string => Number(x.toPrecision(3)).toString();
+
+/** What it looks like, in a word and its numbers. */
+export function formatDiagnosis(diagnosis: DriftItem['diagnosis']): string {
+  if (diagnosis === null) return '';
+  const { kind, slope, offset, unit } = diagnosis;
+  if (kind === 'unit') return `unit ${unit ?? '?'}`;
+  if (kind === 'bias' && offset !== null) return `bias ${offset >= 0 ? '+' : ''}${short(offset)}`;
+  if (kind === 'gain' && slope !== null) return `gain ×${short(slope)}`;
+  return kind;
+}
+
 /** What is wanting before a verdict. */
 function formatNeeded({ verdict, needed }: DriftItem): string {
   if (verdict === 'learning') return `${needed} more windows`;
@@ -33,6 +45,7 @@ const ITEMS: readonly TableColumn<DriftItem>[] = [
   { title: 'WHAT', value: (i) => i.aspect ?? formatNeeded(i) },
   { title: 'CHANGE', value: (i) => formatChange(i.aspect, i.change), align: 'right' },
   { title: 'AT LEAST', value: (i) => formatChange(i.aspect, i.leastChange), align: 'right' },
+  { title: 'LOOKS LIKE', value: (i) => formatDiagnosis(i.diagnosis) },
   { title: 'EVIDENCE', value: (i) => formatShare(Math.min(1, i.evidence)), align: 'right' },
   { title: 'WINDOWS', value: (i) => formatCount(i.windows), align: 'right' },
 ];
