@@ -5,6 +5,7 @@ import { accept, type Result, refuse } from '@drover/core/reasons';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 import { isLoopback, splitAddress } from './address.ts';
+import { ALERT_DEFAULTS, ALERT_SETTINGS } from './alert-settings.ts';
 import { PEOPLE_DEFAULTS, PEOPLE_SETTINGS } from './people-settings.ts';
 
 const Address = Type.String({ pattern: '^(\\[[0-9a-fA-F:]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$' });
@@ -168,6 +169,7 @@ export const SETTINGS = {
     env: 'DROVER_HUB_SITE_TRANSFERS',
     means: 'Devices of one site (label "site") that fetch at the same time.',
   },
+  ...ALERT_SETTINGS,
   ...PEOPLE_SETTINGS,
   logLevel: {
     schema: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -188,6 +190,7 @@ type Optional =
   | 'caCertFile'
   | 'caKeyFile'
   | 'driftLearnHours'
+  | 'alertSecretFile'
   | 'oidcIssuer'
   | 'oidcClientId'
   | 'oidcClientSecretFile';
@@ -219,6 +222,7 @@ const DEFAULTS: HubConfig = {
   httpDelivery: 'off',
   mirrors: [],
   siteTransfers: 4,
+  ...ALERT_DEFAULTS,
   ...PEOPLE_DEFAULTS,
   logLevel: 'info',
 };

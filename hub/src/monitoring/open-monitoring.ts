@@ -4,17 +4,20 @@ import { DRIFT_SETTINGS } from '@drover/core/drift/verdict';
 import type { Result } from '@drover/core/reasons';
 import type { DriftView, Rebaselined, RebaselineRequest } from '@drover/wire/http/monitoring';
 import type { BlobStore } from '../blobs/blob-store.ts';
+import type { HubConfig } from '../config.ts';
 import { listLabels } from '../db/drift.ts';
 import type { Store } from '../db/store.ts';
-import { openDriftBook } from './drift.ts';
+import { type FeatureDrift, openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
-import { openModelFacts } from './model-facts.ts';
+import { openModelFacts, type ReadModelFacts } from './model-facts.ts';
 import { rebaseline } from './rebaseline.ts';
 import { openSummaries, type Summarise } from './summary.ts';
 
 export interface Monitoring {
   readonly summarise: Summarise;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
+  readonly readDrift: () => Promise<readonly FeatureDrift[]>;
+  readonly readFacts: ReadModelFacts;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
 }
 
@@ -22,14 +25,17 @@ export interface MonitoringDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly now: () => number;
-  /** How long a device is watched before its drift is judged. */
-  readonly learnMs: number;
+  readonly config: Pick<HubConfig, 'dev' | 'driftLearnHours'>;
 }
 
-export function openMonitoring({ store, blobs, now, learnMs }: MonitoringDeps): Monitoring {
+export function openMonitoring({ store, blobs, now, config }: MonitoringDeps): Monitoring {
   const readFacts = openModelFacts({ store, blobs });
+  // Who tries a hub out does not wait for a day.
+  const learnMs = 3_600_000 * (config.driftLearnHours ?? (config.dev ? 0 : 24));
   const book = openDriftBook({ store, readFacts, now, settings: { ...DRIFT_SETTINGS, learnMs } });
   return {
+    readDrift: () => book.read(),
+    readFacts,
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),
     summarise: openSummaries({ store, readFacts }),
     async drift(filter) {

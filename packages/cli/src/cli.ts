@@ -1,5 +1,6 @@
 // Puts the command tree together and turns whatever happens into an exit code. Knows no command's work.
 import { Command, CommanderError } from 'commander';
+import { addAlertCommands } from './commands/alerts.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addCarryCommands } from './commands/carry.ts';
 import { addJsonOption, type Cli, present } from './commands/common.ts';
@@ -89,6 +90,7 @@ export function buildProgram(cli: Cli): Command {
   program.commandsGroup('Fleet:');
   addStatusCommand(program, cli);
   addDriftCommand(program, cli);
+  addAlertCommands(program, cli);
   addEnrolmentCommands(addDeviceCommands(program, cli), cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);

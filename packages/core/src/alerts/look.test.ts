@@ -57,7 +57,7 @@ function watch(devices: readonly string[], more: Partial<LookContext> = {}) {
     said: (): string[] => history.flatMap(({ notices }) => notices.map(({ kind, tier }) => `${kind} ${tier}`)),
     book: () => book,
     acknowledge(minute: number): void {
-      for (const incident of [...book.incidents.values()]) {
+      for (const incident of book.incidents.values()) {
         const members = [...book.alerts.values()].filter((alert) => alert.incident === incident.id);
         const now = minute * MINUTE;
         book = takeOn(
