@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Diagnosis, diagnose } from '@drover/core/drift/diagnose';
 import { leastBelieved } from '@drover/core/drift/gate';
-import { observeCategories, observeNumeric } from '@drover/core/drift/observe';
+import { observeCategories, observeClasses, observeConfidence, observeNumeric } from '@drover/core/drift/observe';
 import {
   type DriftSettings,
   eValueOfFeature,
@@ -61,8 +61,9 @@ export interface DriftBook {
 
 /** Windows of one device that a verdict is made of where nothing was written down: 10 days of quarter hours. */
 const MOST_WINDOWS = 1000;
-/** What a regression answered is followed like a feature. No feature of a baseline is called so. */
+/** What a model answers, and how sure a classifier is, are followed like features. No feature of a baseline is called so. */
 export const OUTPUT = '(output)';
+export const CONFIDENCE = '(confidence)';
 /** Windows of a device between two times that it is written down: a start folds at most so many again. */
 const WRITE_EVERY = 16;
 /** Devices that are written down in one transaction. */
@@ -102,6 +103,10 @@ function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<See
   }
   const output = baseline?.output;
   if (output?.kind === 'regression' && window.regression) yield seeNumeric(OUTPUT, window.regression, output);
+  if (output?.kind === 'classification' && window.scores && window.scores.total + window.scores.invalid > 0) {
+    yield { feature: OUTPUT, observation: observeClasses(window.scores, output), numeric: undefined };
+    yield { feature: CONFIDENCE, observation: observeConfidence(window.scores, output), numeric: undefined };
+  }
 }
 
 /** What a numeric feature that moved looks like now. */
