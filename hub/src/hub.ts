@@ -183,7 +183,6 @@ export async function startHub(
     },
   });
   closers.push(() => runner.stop());
-
   const patches = await startPatches({
     store,
     blobs,
@@ -311,7 +310,8 @@ export async function startHub(
   const devicesPort = boundPort(devices.api.server.address(), devicesAddress.port);
   devicesUrl = config.devicesUrl ?? `${scheme}://${nameHost(devicesAddress.host, config)}:${devicesPort}`;
   const httpAddress = splitAddress(config.http);
-  const monitoring = openMonitoring({ store, blobs, now, config });
+  const monitoring = openMonitoring({ store, blobs, now, config, log });
+  closers.push(() => monitoring.close());
   const alerting = await startAlerting({ store, monitoring, config, hubId, now, newId, log });
   if (!alerting.ok) return fail(alerting);
   closers.push(() => alerting.value.close());

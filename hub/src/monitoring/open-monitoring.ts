@@ -3,6 +3,7 @@
 import { DRIFT_SETTINGS } from '@drover/core/drift/verdict';
 import type { Result } from '@drover/core/reasons';
 import type { DriftView, Rebaselined, RebaselineRequest } from '@drover/wire/http/monitoring';
+import type { Logger } from 'pino';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { HubConfig } from '../config.ts';
 import { listLabels } from '../db/drift.ts';
@@ -11,10 +12,12 @@ import { type FeatureDrift, openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
 import { openModelFacts, type ReadModelFacts } from './model-facts.ts';
 import { rebaseline } from './rebaseline.ts';
+import { startRetention } from './retention.ts';
 import { openSummaries, type Summarise } from './summary.ts';
 
 export interface Monitoring {
   readonly summarise: Summarise;
+  close(): Promise<void>;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
   readonly readFacts: ReadModelFacts;
@@ -25,15 +28,19 @@ export interface MonitoringDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly now: () => number;
-  readonly config: Pick<HubConfig, 'dev' | 'driftLearnHours'>;
+  readonly config: Pick<HubConfig, 'dev' | 'driftLearnHours' | 'windowDays' | 'summaryDays' | 'logDays'>;
+  readonly log: Logger;
 }
 
-export function openMonitoring({ store, blobs, now, config }: MonitoringDeps): Monitoring {
+export function openMonitoring({ store, blobs, now, config, log }: MonitoringDeps): Monitoring {
   const readFacts = openModelFacts({ store, blobs });
   // Who tries a hub out does not wait for a day.
   const learnMs = 3_600_000 * (config.driftLearnHours ?? (config.dev ? 0 : 24));
   const book = openDriftBook({ store, readFacts, now, settings: { ...DRIFT_SETTINGS, learnMs } });
+  const { windowDays, summaryDays, logDays } = config;
+  const retention = startRetention({ store, readFacts, now, log, windowDays, summaryDays, logDays });
   return {
+    close: () => retention.close(),
     readDrift: () => book.read(),
     readFacts,
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),

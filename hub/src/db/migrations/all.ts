@@ -11,6 +11,7 @@ import { carried } from './0009-carried.ts';
 import { drift } from './0010-drift.ts';
 import { alerts } from './0011-alerts.ts';
 import { driftStates } from './0012-drift-states.ts';
+import { windowDays } from './0013-window-days.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   drift,
   alerts,
   driftStates,
+  windowDays,
 ];
