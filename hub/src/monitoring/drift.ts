@@ -1,10 +1,8 @@
 // Folds the windows of each device into verdicts of its features, as they come, and again where one came late. Writes down what
 // it knows, so that a start reads little. Never decides what drift is: core does.
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Diagnosis, diagnose } from '@drover/core/drift/diagnose';
 import { leastBelieved } from '@drover/core/drift/gate';
-import { observeCategories, observeClasses, observeConfidence, observeNumeric } from '@drover/core/drift/observe';
 import {
   type DriftSettings,
   eValueOfFeature,
@@ -12,11 +10,8 @@ import {
   type FleetVerdict,
   foldWindow,
   newFeature,
-  type Observation,
 } from '@drover/core/drift/verdict';
-import type { NumericDistribution } from '@drover/sketch/baseline-document';
-import type { NumericSketch } from '@drover/sketch/numeric-sketch';
-import { decodeWindow, type WindowSketch } from '@drover/sketch/window-sketch';
+import { decodeWindow } from '@drover/sketch/window-sketch';
 import {
   type DriftWindow,
   listBaselines,
@@ -27,7 +22,8 @@ import {
 } from '../db/drift.ts';
 import type { Statement, Store } from '../db/store.ts';
 import { type DriftDevice, decodeDevice, encodeDevice, newDevice, type Stream, streamKey } from './drift-device.ts';
-import type { ModelFacts, ReadModelFacts } from './model-facts.ts';
+import type { ReadModelFacts } from './model-facts.ts';
+import { observe, type Seen, seedOf } from './observe-window.ts';
 
 export interface DriftDeps {
   readonly store: Store;
@@ -61,9 +57,6 @@ export interface DriftBook {
 
 /** Windows of one device that a verdict is made of where nothing was written down: 10 days of quarter hours. */
 const MOST_WINDOWS = 1000;
-/** What a model answers, and how sure a classifier is, are followed like features. No feature of a baseline is called so. */
-export const OUTPUT = '(output)';
-export const CONFIDENCE = '(confidence)';
 /** Windows of a device between two times that it is written down: a start folds at most so many again. */
 const WRITE_EVERY = 16;
 /** Devices that are written down in one transaction. */
@@ -73,41 +66,6 @@ const FALSE_SHARE = 0.1;
 
 const keyOf = ({ bootId, slot, manifest, number, revision }: DriftWindow): string =>
   `${bootId}/${slot}/${manifest}/${number}/${revision}`;
-
-const seedOf = (...names: readonly string[]): number =>
-  createHash('sha256').update(JSON.stringify(names)).digest().readUInt32LE(0);
-
-/** What one window says of one feature, and where it is numeric its values. */
-interface Seen {
-  readonly feature: string;
-  readonly observation: Observation;
-  readonly numeric: { readonly sketch: NumericSketch; readonly reference: NumericDistribution } | undefined;
-}
-
-const seeNumeric = (feature: string, sketch: NumericSketch, reference: NumericDistribution): Seen => ({
-  feature,
-  observation: observeNumeric(sketch, reference),
-  numeric: { sketch, reference },
-});
-
-function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<Seen> {
-  let [numeric, categorical] = [0, 0];
-  for (const feature of baseline?.features ?? []) {
-    if (feature.kind === 'numeric') {
-      const sketch = window.numeric[numeric++];
-      if (sketch) yield seeNumeric(feature.name, sketch, feature);
-    } else {
-      const sketch = window.categorical[categorical++];
-      if (sketch) yield { feature: feature.name, observation: observeCategories(sketch, feature), numeric: undefined };
-    }
-  }
-  const output = baseline?.output;
-  if (output?.kind === 'regression' && window.regression) yield seeNumeric(OUTPUT, window.regression, output);
-  if (output?.kind === 'classification' && window.scores && window.scores.total + window.scores.invalid > 0) {
-    yield { feature: OUTPUT, observation: observeClasses(window.scores, output), numeric: undefined };
-    yield { feature: CONFIDENCE, observation: observeConfidence(window.scores, output), numeric: undefined };
-  }
-}
 
 /** What a numeric feature that moved looks like now. */
 function diagnosisOf({ verdict, aspect }: FeatureVerdict, numeric: Seen['numeric']): Diagnosis | undefined {

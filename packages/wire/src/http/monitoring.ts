@@ -148,6 +148,28 @@ export const Rebaselined = Type.Object({
 });
 export type Rebaselined = Static<typeof Rebaselined>;
 
+export const CalibrationQuery = Type.Object({
+  device: DeviceId,
+  model: Type.Optional(Name),
+  since: Type.Optional(Instant),
+  until: Type.Optional(Instant),
+});
+const CalibrationCounts = Type.Object({
+  /** Windows of features that were judged, alarms that began, and how many of them were material. */
+  judged: Count,
+  alarms: Count,
+  material: Count,
+});
+export const Calibration = Type.Object({
+  windows: Count,
+  numeric: CalibrationCounts,
+  categorical: CalibrationCounts,
+  answers: CalibrationCounts,
+  /** Windows of a feature between two alarms by chance, as stated. */
+  windowsPerFalseAlarm: Type.Number(),
+});
+export type Calibration = Static<typeof Calibration>;
+
 export const Status = Type.Object({
   hubId: Id,
   version: Type.String(),
