@@ -17,6 +17,8 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   delta: () => import('./delta.ts'),
   'delta-memory': () => import('./delta-memory.ts'),
   drift: () => import('./drift.ts'),
+  'drift-rows': () => import('./drift-rows.ts'),
+  'drift-data': () => import('./drift-data.ts'),
   learn: () => import('./learn.ts'),
   quality: () => import('./quality.ts'),
   disk: () => import('./disk.ts'),
