@@ -8,6 +8,7 @@ import { type AgentLoop, startLoop } from './agent.ts';
 import { makeClock } from './clock.ts';
 import { makeCommandRunner } from './commands.ts';
 import { type RunConfig, urlOf } from './config.ts';
+import { openDecisions } from './decisions/open.ts';
 import { openRenewal } from './enrol/open-renewal.ts';
 import { openFetching } from './fetch/open-fetching.ts';
 import { makeHealthReader, readCapabilities } from './health.ts';
@@ -25,11 +26,13 @@ import { DEFAULT_WINDOWS, openWindowBook } from './observe/windows.ts';
 import { openReleaseTrust } from './release/trust.ts';
 import { makeReporter } from './report.ts';
 import { makeReadings } from './sense/readings.ts';
+import { makeModelLoader } from './serve/load-model.ts';
 import { type Doors, openDoors } from './serve/open-doors.ts';
 import { makeRuntimeOnce } from './serve/runtime-once.ts';
 import { serveModel } from './serve/served-model.ts';
 import { makeServedSlots } from './serve/slots.ts';
-import { deferWishes, type Holdings, listInstalled, reportSlots, viewSlots } from './snapshot.ts';
+import { deferWishes, type Holdings, listInstalled, reportSlots } from './snapshot.ts';
+import { makeStatus } from './status.ts';
 import { makeExecutors } from './steps.ts';
 import { openBlobStore } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
@@ -134,6 +137,12 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   // The hello of this session could not name it yet.
   const runtime = makeRuntimeOnce(config.runtime, () => link?.greet());
 
+  const load = makeModelLoader({ desired, blobs, runtime: runtime.open });
+  const decisions = openDecisions({
+    dataDir, policy: config.decisions, bytes: config.decisionBytes, bootId, now: clock.now, served, load,
+    warn: (message, detail) => log.warn(detail, message),
+  }); // biome-ignore format: one record
+
   const windowTimer = makeWindowTimer(windows, clock);
   const readHealth = makeHealthReader(blobs, outbox, clock.mono);
   let link: Link | undefined;
@@ -169,11 +178,11 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const executors = makeExecutors({
     ...holdings, loadFailed, clock, fetcher,
     random: Math.random,
-    runtime: runtime.open,
+    load,
     admit: (slot, model) => {
       const stream = windows.open(slot, 'active', model.digest, model.reference);
       if (model.predictor) labels.register(model.digest, model.predictor.layout.answer, model.reference?.prefix);
-      return serveModel(model, stream, { bootId, ring, mono: clock.mono });
+      return serveModel(model, stream, { bootId, ring, mono: clock.mono, decisions: decisions.log });
     },
     allowedSlots: config.slots && new Set(config.slots),
     log: (level, message, detail) => log[level](detail, message),
@@ -298,36 +307,22 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     },
   });
 
-  const status = (): Record<string, unknown> => ({
-    device: identity.device,
-    hub: {
-      url: identity.mqttUrl,
-      connected: isConnected(),
-      generation: generation(),
-      desiredRefusal: reporter.refusal() ?? null,
-      certificateUntil: renewal ? new Date(renewal.notAfter()).toISOString() : null,
-    },
-    release: { rootVersion: trust.rootVersion(), person: isPerson },
-    agent: { version: AGENT_VERSION, bootId, runtime: runtime.opened()?.name ?? null, pid: process.pid },
-    slots: viewSlots(slotReports(), served),
-    outbox: outbox.counts(),
-    health: readHealth(),
-    readings: readings.counts(),
-    labels: labels.counts(),
-    delivery: fetcher.counts(),
-    badMessages: badMessages.counts(),
-  });
+  const status = makeStatus({
+    identity, bootId, isPerson, isConnected, generation, reporter, renewal, trust, runtime, served, outbox, readings, labels,
+    decisions, fetcher, badMessages, slots: slotReports, health: readHealth,
+  }); // biome-ignore format: one record
 
   const closeAll = async (): Promise<void> => {
     // Also when the start failed: a timer that runs on would keep the process from ending.
     reporter.stop();
     await doors?.close();
+    decisions.close();
     db.close();
     lock.value();
   };
   const opening = await openDoors({
     at: [config.http, config.socket === undefined ? undefined : { socket: config.socket }],
-    local: { served, labels, readings, status },
+    local: { served, labels, readings, replay: decisions.replay, status },
     cacheAt: config.cache,
     cache: { blobs, tls: renewal?.tls, log: (message, detail) => log.warn(detail, message) },
   });

@@ -1,10 +1,11 @@
 // Measures the agent's whole prediction path in process (named fields in, model run, window counted, prediction
-// remembered, answer out) against ONNX Runtime's public `session.run` alone, and its HTTP door against bare node:http.
+// remembered and logged, answer out) against ONNX Runtime's public `session.run` alone, and its HTTP door against bare node:http.
 // Both sides take turns in one process, so that a busy machine slows both. Asserts nothing.
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { makeClock } from '@drover/agent/clock';
+import { openDecisionLog } from '@drover/agent/decisions/log';
 import { openLabelBook } from '@drover/agent/observe/labels';
 import { PredictionRing } from '@drover/agent/observe/predictions';
 import { DEFAULT_WINDOWS, openWindowBook } from '@drover/agent/observe/windows';
@@ -15,9 +16,11 @@ import { type ServedModel, serveModel } from '@drover/agent/serve/served-model';
 import { makeServedSlots } from '@drover/agent/serve/slots';
 import { openBlobStore } from '@drover/agent/store/blobs';
 import { openDatabase } from '@drover/agent/store/database';
+import { openDecisionStore } from '@drover/agent/store/decision-store';
 import { openLabelStore } from '@drover/agent/store/label-store';
 import { openOutbox } from '@drover/agent/store/outbox';
 import { makeId } from '@drover/core/ids';
+import { refuse } from '@drover/core/reasons';
 import { openNative } from '@drover/infer/native';
 import { checkModel } from '@drover/onnx/check';
 import { remove, scratch } from '@drover/testkit/fleet';
@@ -35,6 +38,9 @@ import {
   WIDTH,
 } from './sample-models.ts';
 import { measureInTurn, quantile } from './turns.ts';
+
+/** As an agent has it that nobody configured. */
+const LOG_BYTES = 16 * 1024 * 1024;
 
 const newId = (): string => makeId(Date.now(), randomBytes(10));
 
@@ -90,9 +96,11 @@ async function openParts(data: string, sample: SampleModel) {
   labels.register(digest, loaded.predictor.layout.answer, loaded.reference.prefix);
   const stream = windows.open('default', 'active', digest, loaded.reference);
   const served = makeServedSlots();
-  const model = serveModel(loaded, stream, { bootId, ring, mono: clock.mono });
+  const open = () => openDecisionStore(data, { bytes: LOG_BYTES, entries: 1_000_000 }, () => undefined);
+  const decisions = openDecisionLog({ bootId, now: clock.now, policy: 'inputs', open, entryBytes: LOG_BYTES >> 3 });
+  const model = serveModel(loaded, stream, { bootId, ring, mono: clock.mono, decisions });
   served.put('default', model);
-  return { db, clock, labels, served, model };
+  return { db, clock, labels, served, model, decisions };
 }
 
 const REFERENCE = 'public session.run';
@@ -167,7 +175,10 @@ async function benchHttp({ served, labels, clock }: Awaited<ReturnType<typeof op
     },
   });
   const server = must(
-    await startServer({ host: '127.0.0.1', port: 0 }, { served, labels, readings, status: () => ({}) }),
+    await startServer(
+      { host: '127.0.0.1', port: 0 },
+      { served, labels, readings, replay: async () => refuse('decision_unknown', ''), status: () => ({}) },
+    ),
   );
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   const data = [...(makeLiveRows()[0] ?? [])];
@@ -217,6 +228,7 @@ export async function bench(): Promise<BenchReport> {
       rows.push(...(await benchPath(sample, parts.model)));
       if (which === 0) rows.push(...(await benchHttp(parts)));
       parts.served.remove('default', 'shutdown');
+      parts.decisions.close();
       parts.db.close();
     } finally {
       remove(data);
@@ -226,7 +238,7 @@ export async function bench(): Promise<BenchReport> {
     title: "One prediction through the agent's own path, batch 1",
     rows,
     notes: [
-      'Ours: fields checked and placed, model run, window counted, prediction remembered. The reference only runs the model.',
+      'Ours: fields checked and placed, model run, window counted, prediction remembered and written to the decision log. The reference only runs the model.',
     ],
   };
 }

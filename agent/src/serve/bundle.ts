@@ -20,6 +20,7 @@ export interface LoadedModel extends Bundle {
   /** Undefined for a model whose manifest names no features or no task: it serves raw tensors only. */
   readonly predictor: Predictor | undefined;
   readonly reference: WindowReference | undefined;
+  readonly runtime: Pick<InferenceRuntime, 'name' | 'version'>;
 }
 
 const sameShape = (a: readonly (number | string)[] | undefined, b: readonly (number | string)[]): boolean =>
@@ -133,7 +134,14 @@ export async function loadBundle(
     await session.value.release();
     return finished;
   }
-  return accept({ ...bundle, session: session.value, predictor: finished.value, reference: reference.value });
+  const { name, version } = runtime;
+  return accept({
+    ...bundle,
+    session: session.value,
+    predictor: finished.value,
+    reference: reference.value,
+    runtime: { name, version },
+  });
 }
 
 async function finishLoading(

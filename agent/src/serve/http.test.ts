@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { refuse } from '@drover/core/reasons';
 import { openRuntime } from '@drover/infer/open';
 import { decodeWindow } from '@drover/sketch/window-sketch';
 import { buildTinyBundle, type TinyOptions, tinyProbability } from '@drover/testkit/tiny-bundle';
@@ -73,8 +74,9 @@ async function serve(
     labelDelayMs: 0,
     onFirstRefusal: () => undefined,
   });
+  const replay = async () => refuse('decision_unknown', 'no log here');
   const listenAt = at.socket === undefined ? { host: '127.0.0.1', port: 0 } : { socket: at.socket };
-  const server = await startServer(listenAt, { served, labels, readings, status: () => ({ fine: true }) });
+  const server = await startServer(listenAt, { served, labels, readings, replay, status: () => ({ fine: true }) });
   if (!server.ok) throw new Error(server.detail);
   closing.push(() => server.value.close());
   const window = () => {
@@ -317,6 +319,7 @@ describe('the local server', () => {
       served: makeServedSlots(),
       labels: first.labels,
       readings: undefined as never,
+      replay: undefined as never,
       status: () => ({}),
     });
     expect(second).toMatchObject({ ok: false, code: 'agent_port_taken' });

@@ -6,6 +6,7 @@ import { planInputs } from '@drover/infer/layout';
 import type { RowAnswer } from '@drover/infer/predictor';
 import type { Feeds, Outputs, TensorValue } from '@drover/infer/runtime';
 import type { WindowReference } from '@drover/sketch/window-sketch';
+import type { DecisionContext, DecisionLog } from '../decisions/log.ts';
 import type { PredictionRing } from '../observe/predictions.ts';
 import type { Stream } from '../observe/windows.ts';
 import type { LoadedModel } from './bundle.ts';
@@ -28,6 +29,8 @@ export interface ServedModel extends LoadedModel {
   sense(fields: Fields): Promise<{ readonly ok: true; readonly predictionId: string } | Refusal>;
   /** Raw tensors of `rows` rows; all outputs. `firstId` names the first row's prediction, the others follow. */
   infer(feeds: Feeds): Promise<{ readonly ok: true; readonly outputs: Outputs; readonly firstId?: string } | Refusal>;
+  /** The model stays loaded until `use` is done. */
+  borrow<T>(use: () => Promise<T>): Promise<T>;
   /** Runs that failed one after another until now. */
   failures(): number;
   /** Ends the stream and frees the model once nothing runs on it. */
@@ -38,6 +41,8 @@ export interface ServeDeps {
   readonly bootId: string;
   readonly ring: PredictionRing;
   readonly mono: () => number;
+  /** Undefined where the device keeps none. */
+  readonly decisions?: DecisionLog | undefined;
 }
 
 /** Where the baseline's features stand in a row of the model; undefined when they are the same row. */
@@ -58,7 +63,13 @@ const NO_SCORES = new Float64Array(0);
 
 export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps): ServedModel {
   const { predictor } = model;
-  const { bootId, ring, mono } = deps;
+  const { bootId, ring, mono, decisions } = deps;
+  const context: DecisionContext = {
+    slot: stream.slot,
+    manifest: model.digest,
+    runtime: model.runtime.name,
+    runtimeVersion: model.runtime.version,
+  };
   const { sketch } = stream;
   const baseline = planBaseline(model.reference, model);
   const answer = predictor?.layout.answer;
@@ -130,7 +141,9 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     failures = 0;
     const { x, c, causes } = reader.row;
     countRow(x, 0, causes, c, 0);
-    return countAnswer(given.classIndex, given.probabilities, 0, given.value, (end - start) * 1000, end);
+    const number = countAnswer(given.classIndex, given.probabilities, 0, given.value, (end - start) * 1000, end);
+    decisions?.row(context, number, x, c, given, classes.length > 0, 'model', undefined);
+    return number;
   }
 
   const fields = predictor && makeFieldReader(predictor.layout.features);
@@ -207,6 +220,15 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
       const first = countTensors(feeds, outputs, start);
       return first === undefined ? { ok: true, outputs } : { ok: true, outputs, firstId: `${bootId}-${first}` };
     },
+    async borrow(use) {
+      running += 1;
+      try {
+        return await use();
+      } finally {
+        running -= 1;
+        release();
+      }
+    },
     retire(closedBy) {
       isRetired = true;
       stream.end(closedBy);
@@ -216,8 +238,13 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
 
   /** Counts every row of raw tensors. A call of n rows counts as n predictions of an n-th of its time each. */
   function countTensors(feeds: Feeds, outputs: Outputs, start: number): number | undefined {
-    const end = mono();
     const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
+    const first = countRows(feeds, outputs, rows, start, mono());
+    if (first !== undefined) decisions?.tensors(context, first, rows, feeds, outputs);
+    return first;
+  }
+
+  function countRows(feeds: Feeds, outputs: Outputs, rows: number, start: number, end: number): number | undefined {
     const us = ((end - start) * 1000) / Math.max(1, rows);
     if (!predictor || !answer) {
       for (let row = 0; row < rows; row++) {
@@ -225,7 +252,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
         sketch.addLatency(us);
         stream.noteRow(end);
       }
-      return undefined;
+      return rows > 0 ? ring.skip(rows) : undefined;
     }
     const x = new Float32Array(predictor.numericCount);
     const c = Array.from({ length: predictor.categoricalCount }, () => '');

@@ -21,6 +21,7 @@ import { addPredictCommand } from './commands/predict.ts';
 import { addAgentCommands, addHubCommands } from './commands/programs.ts';
 import { addRegisterCommand } from './commands/register.ts';
 import { addReleaseCommands } from './commands/release.ts';
+import { addReplayCommand } from './commands/replay.ts';
 import { addDeployCommand, addRolloutCommands } from './commands/rollout.ts';
 import { addRunCommands, addTrainCommand } from './commands/run.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
@@ -93,6 +94,7 @@ export function buildProgram(cli: Cli): Command {
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);
   addPredictCommand(program, cli);
+  addReplayCommand(program, cli);
   addLabelsCommands(program, cli);
   addExportCommand(program, cli);
   addCarryCommands(program, cli);

@@ -188,6 +188,10 @@ export const REASONS = {
   reading_unreadable: row('permanent', 'A sensor reading cannot be read as fields.', 'Send one JSON object, or one delimited line with the columns of the header.'),
   label_unknown: row('permanent', 'The label belongs to a prediction that is not remembered any more, or already has its label.', 'Send labels sooner; it is counted as unmatched.'),
   label_invalid: row('permanent', 'The label is not one that the model could have answered.', 'Send one of the class names, or a number for a regression.'),
+  decision_unknown: row('permanent', 'The prediction is not in the decision log of this device.', 'Check the id; the log keeps the newest predictions, as many as --decisions-mb holds.'),
+  decision_input_absent: row('permanent', 'The decision log has no input of this prediction.', 'Run the agent with --decisions inputs to be able to replay.'),
+  replay_model_gone: row('permanent', 'The model that answered is no longer on this device.', 'Deploy that version again, then replay.'),
+  replay_impossible: row('permanent', 'The prediction cannot be run again.', 'Read the detail.'),
   cmd_expired: row('permanent', 'The command arrived after its time.', 'Send it again with a later expiry.'),
   // --- sim: the generator of a machine fleet
   simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),

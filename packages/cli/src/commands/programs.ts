@@ -138,6 +138,8 @@ Examples:
     .option('--cache <host:port>', 'serve artifacts to the neighbours of this site there; an address that they can dial')
     .addOption(new Option('--http-delivery <on|off>', 'artifacts may come by HTTPS, beside MQTT (default on)').choices(['on', 'off']))
     .option('--reconnect-max <seconds>', 'the longest wait between two tries to reach the hub (default 300)')
+    .addOption(new Option('--decisions <policy>', 'what the decision log keeps of each prediction (default inputs)').choices(['inputs', 'digests', 'off']))
+    .option('--decisions-mb <mb>', 'how large the decision log may become (default 16)', parsePositive)
     .option('--config <file>', 'YAML file with the same keys; an unknown key is refused')
     .option('--rate <rows/s>', 'speed at which a CSV file is replayed; 0 is as fast as it goes', parseCount)
     .option('--label-column <name>', 'column of the source that holds the truth; it is never a feature')
