@@ -26,10 +26,11 @@ import { DEFAULT_WINDOWS, openWindowBook } from './observe/windows.ts';
 import { openReleaseTrust } from './release/trust.ts';
 import { makeReporter } from './report.ts';
 import { makeReadings } from './sense/readings.ts';
+import { makeAdmission } from './serve/admit.ts';
+import { makeAnswerCounts } from './serve/answer-counts.ts';
 import { makeModelLoader } from './serve/load-model.ts';
 import { type Doors, openDoors } from './serve/open-doors.ts';
 import { makeRuntimeOnce } from './serve/runtime-once.ts';
-import { serveModel } from './serve/served-model.ts';
 import { makeServedSlots } from './serve/slots.ts';
 import { deferWishes, type Holdings, listInstalled, reportSlots } from './snapshot.ts';
 import { makeStatus } from './status.ts';
@@ -143,8 +144,14 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     warn: (message, detail) => log.warn(detail, message),
   }); // biome-ignore format: one record
 
+  const answers = makeAnswerCounts();
+  const admission = makeAdmission({
+    windows, labels, bootId, ring, mono: clock.mono, decisions: decisions.log, answers, slots, load,
+    log: (message, detail) => log.warn(detail, message),
+  }); // biome-ignore format: one record
+
   const windowTimer = makeWindowTimer(windows, clock);
-  const readHealth = makeHealthReader(blobs, outbox, clock.mono);
+  const readHealth = makeHealthReader(blobs, outbox, answers, clock.mono);
   let link: Link | undefined;
   let loop: AgentLoop | undefined;
   const isConnected = (): boolean => link?.isConnected() ?? false;
@@ -179,11 +186,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     ...holdings, loadFailed, clock, fetcher,
     random: Math.random,
     load,
-    admit: (slot, model) => {
-      const stream = windows.open(slot, 'active', model.digest, model.reference);
-      if (model.predictor) labels.register(model.digest, model.predictor.layout.answer, model.reference?.prefix);
-      return serveModel(model, stream, { bootId, ring, mono: clock.mono, decisions: decisions.log });
-    },
+    admit: admission.admit,
     allowedSlots: config.slots && new Set(config.slots),
     log: (level, message, detail) => log[level](detail, message),
   }); // biome-ignore format: one record
@@ -309,7 +312,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
 
   const status = makeStatus({
     identity, bootId, isPerson, isConnected, generation, reporter, renewal, trust, runtime, served, outbox, readings, labels,
-    decisions, fetcher, badMessages, slots: slotReports, health: readHealth,
+    decisions, answers, fetcher, badMessages, slots: slotReports, health: readHealth,
   }); // biome-ignore format: one record
 
   const closeAll = async (): Promise<void> => {
@@ -378,6 +381,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     await loop?.stop();
     await doors?.close();
     for (const [slot] of served.list()) served.remove(slot, 'shutdown');
+    await admission.stop();
     labels.flush();
     labels.save();
     await uplink.drain(DRAIN_MS);

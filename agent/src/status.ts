@@ -9,6 +9,7 @@ import type { LabelBook } from './observe/labels.ts';
 import type { ReleaseTrust } from './release/trust.ts';
 import type { Reporter } from './report.ts';
 import type { Readings } from './sense/readings.ts';
+import type { AnswerCounts } from './serve/answer-counts.ts';
 import type { RuntimeOnce } from './serve/runtime-once.ts';
 import type { ServedSlots } from './serve/slots.ts';
 import { viewSlots } from './snapshot.ts';
@@ -30,6 +31,7 @@ export interface StatusDeps {
   readonly readings: Readings;
   readonly labels: LabelBook;
   readonly decisions: Decisions;
+  readonly answers: AnswerCounts;
   readonly fetcher: Fetcher;
   readonly badMessages: QuietCount;
   readonly slots: () => SlotReport[];
@@ -54,6 +56,7 @@ export function makeStatus(deps: StatusDeps): () => Record<string, unknown> {
     health: deps.health(),
     readings: deps.readings.counts(),
     labels: deps.labels.counts(),
+    answers: { by: deps.answers.by(), reasons: deps.answers.reasons() },
     decisions: deps.decisions.counts(),
     delivery: deps.fetcher.counts(),
     badMessages: deps.badMessages.counts(),

@@ -42,6 +42,14 @@ import { measureInTurn, quantile } from './turns.ts';
 /** As an agent has it that nobody configured. */
 const LOG_BYTES = 16 * 1024 * 1024;
 
+const EVERY_RULE: NonNullable<Manifest['rules']> = {
+  limits: { action: 'abstain', fields: featureNames.map((field) => ({ field, low: -1e6, high: 1e6 })) },
+  novelty: { action: 'flag', share: 0.001 },
+  confidence: { action: 'flag', least: 0.501 },
+  latency: { action: 'flag', mostMs: 1000 },
+  fallback: { label: CLASSES[0] ?? '' },
+};
+
 const newId = (): string => makeId(Date.now(), randomBytes(10));
 
 function must<T>(
@@ -100,7 +108,12 @@ async function openParts(data: string, sample: SampleModel) {
   const decisions = openDecisionLog({ bootId, now: clock.now, policy: 'inputs', open, entryBytes: LOG_BYTES >> 3 });
   const model = serveModel(loaded, stream, { bootId, ring, mono: clock.mono, decisions });
   served.put('default', model);
-  return { db, clock, labels, served, model, decisions };
+  const ruledDigest = digestOf(Buffer.from('with rules'));
+  const again = { digest: ruledDigest, manifest: { ...manifest, rules: EVERY_RULE } };
+  const ruledModel = must(await loadBundle(again, blobs, must(await openNative())));
+  const ruledStream = windows.open('ruled', 'active', ruledDigest, ruledModel.reference);
+  const ruled = serveModel(ruledModel, ruledStream, { bootId, ring, mono: clock.mono, decisions });
+  return { db, clock, labels, served, model, ruled, decisions };
 }
 
 const REFERENCE = 'public session.run';
@@ -116,7 +129,7 @@ function compare(name: string, ours: Float64Array, theirs: Float64Array, isBudge
   return [row('median', 0.5, ratioAtMost(1.15)), row('p99', 0.99, below(1000))];
 }
 
-async function benchPath(sample: SampleModel, model: ServedModel): Promise<BenchRow[]> {
+async function benchPath(sample: SampleModel, model: ServedModel, ruled: ServedModel): Promise<BenchRow[]> {
   const live = makeLiveRows();
   const fields = live.map((row) => Object.fromEntries(featureNames.map((name, i) => [name, row[i] ?? 0])));
   const tensors = live.map((row) => ({ x: new Tensor('float32', row, [1, WIDTH]) }));
@@ -127,9 +140,10 @@ async function benchPath(sample: SampleModel, model: ServedModel): Promise<Bench
   const failLoudly = (answer: { readonly ok: boolean; readonly detail?: string }): void => {
     if (!answer.ok) throw new Error(answer.detail);
   };
-  const [sensed = none, predicted = none, tensorsIn = none, theirs = none] = await measureInTurn([
+  const [sensed = none, predicted = none, judged = none, tensorsIn = none, theirs = none] = await measureInTurn([
     async () => failLoudly(await model.sense(next(fields))),
     async () => failLoudly(await model.predict(next(fields))),
+    async () => failLoudly(await ruled.predict(next(fields))),
     async () => failLoudly(await model.infer(next(values))),
     () => session.run(next(tensors)),
   ]);
@@ -137,6 +151,7 @@ async function benchPath(sample: SampleModel, model: ServedModel): Promise<Bench
   return [
     ...compare(`${sample.name}, a sensor reading`, sensed, theirs),
     ...compare(`${sample.name}, named fields with an answer by class`, predicted, theirs),
+    ...compare(`${sample.name}, the same with rules of every kind`, judged, theirs, false),
     ...compare(`${sample.name}, raw tensors (does not hold up other work)`, tensorsIn, theirs, false),
   ];
 }
@@ -225,7 +240,7 @@ export async function bench(): Promise<BenchReport> {
     const data = scratch('bench');
     try {
       const parts = await openParts(data, sample);
-      rows.push(...(await benchPath(sample, parts.model)));
+      rows.push(...(await benchPath(sample, parts.model, parts.ruled)));
       if (which === 0) rows.push(...(await benchHttp(parts)));
       parts.served.remove('default', 'shutdown');
       parts.decisions.close();

@@ -1,5 +1,6 @@
 // Owns the bytes of one logged prediction: written into a buffer that is there already, read with every bound checked. Never
 // stores them and never runs a model.
+import type { ReasonCode } from '@drover/core/reasons';
 import type { RowAnswer } from '@drover/infer/predictor';
 import type { Feeds, TensorArrays, TensorType, TensorValue } from '@drover/infer/runtime';
 
@@ -10,12 +11,12 @@ export type AnsweredBy = (typeof ANSWERED_BY)[number];
 /** Why an answer is not simply the model's own; the place in this list is what is written, so it only grows. */
 export const ANSWER_REASONS = [
   'run_failed',
-  'answer_invalid',
+  'answer_not_number',
   'answer_late',
   'answer_beyond_limit',
   'answer_novel',
   'answer_unsure',
-] as const;
+] as const satisfies readonly ReasonCode[];
 export type AnswerReason = (typeof ANSWER_REASONS)[number];
 
 export type LoggedInput =

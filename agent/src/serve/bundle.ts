@@ -4,11 +4,13 @@ import type { Layout } from '@drover/infer/layout';
 import { createPredictor, type Predictor } from '@drover/infer/predictor';
 import type { InferenceRuntime, ModelSession } from '@drover/infer/runtime';
 import { checkModel, type ModelInfo, type ValueInfo } from '@drover/onnx/check';
-import { parseBaseline } from '@drover/sketch/baseline';
+import { type Baseline, parseBaseline } from '@drover/sketch/baseline';
+import { cutFor, Novelty } from '@drover/sketch/novelty';
 import { bindBaseline, type WindowReference } from '@drover/sketch/window-sketch';
 import type { Manifest, TensorSpec } from '@drover/trust/documents';
 import { parseVectors, type Vectors } from '@drover/trust/vectors';
 import type { BlobStore } from '../store/blobs.ts';
+import { type Judge, makeJudge, type NoveltyGauge } from './rules.ts';
 
 export interface Bundle {
   readonly digest: string;
@@ -21,6 +23,8 @@ export interface LoadedModel extends Bundle {
   readonly predictor: Predictor | undefined;
   readonly reference: WindowReference | undefined;
   readonly runtime: Pick<InferenceRuntime, 'name' | 'version'>;
+  /** Undefined for a bundle without rules. */
+  readonly judge: Judge | undefined;
 }
 
 const sameShape = (a: readonly (number | string)[] | undefined, b: readonly (number | string)[]): boolean =>
@@ -94,9 +98,25 @@ async function runSelfTest(predictor: Predictor, vectors: Vectors): Promise<Refu
   return undefined;
 }
 
-function readReference(manifest: Manifest, blobs: BlobStore): Result<WindowReference | undefined> {
+interface Bound {
+  readonly reference: WindowReference | undefined;
+  readonly judge: Judge | undefined;
+}
+
+/** The score of a row against the baseline, where the rules ask for it. */
+function makeGauge({ features, rules }: Manifest, baseline: Baseline): Result<NoveltyGauge | undefined> {
+  if (!rules?.novelty) return accept(undefined);
+  if (!baseline.noveltyCuts)
+    return refuse('baseline_invalid', 'The rules ask for novelty, and the baseline is not calibrated for it.');
+  const novelty = new Novelty(baseline, ({ kind, name }) =>
+    features.filter((feature) => feature.kind === kind).findIndex((feature) => feature.name === name),
+  );
+  return accept({ score: (x, c) => novelty.score(x, c), cut: cutFor(baseline.noveltyCuts, rules.novelty.share) });
+}
+
+function readReference(manifest: Manifest, blobs: BlobStore): Result<Bound> {
   const ref = manifest.blobs.baseline;
-  if (!ref) return accept(undefined);
+  if (!ref) return accept({ reference: undefined, judge: makeJudge(manifest, undefined, undefined) });
   const bytes = blobs.read(ref);
   if (!bytes.ok) return bytes;
   const baseline = parseBaseline(bytes.value);
@@ -107,7 +127,8 @@ function readReference(manifest: Manifest, blobs: BlobStore): Result<WindowRefer
     reference.numericNames.find((name) => !known.has(`numeric ${name}`)) ??
     reference.categoricalNames.find((name) => !known.has(`categorical ${name}`));
   if (stray !== undefined) return refuse('baseline_invalid', `The feature "${stray}" is not one of the manifest.`);
-  return accept(reference);
+  const gauge = makeGauge(manifest, baseline.value);
+  return gauge.ok ? accept({ reference, judge: makeJudge(manifest, reference, gauge.value) }) : gauge;
 }
 
 /**
@@ -139,7 +160,7 @@ export async function loadBundle(
     ...bundle,
     session: session.value,
     predictor: finished.value,
-    reference: reference.value,
+    ...reference.value,
     runtime: { name, version },
   });
 }

@@ -325,3 +325,35 @@ describe('the local server', () => {
     expect(second).toMatchObject({ ok: false, code: 'agent_port_taken' });
   });
 });
+
+describe.each(['native', 'wasm'] as const)('rules on %s', (runtime) => {
+  const fields = (load: number, heat: number) => ({ fields: { load, heat, shift: 'day' } });
+
+  it('put the fallback in the place of an answer that may not stand, and count the row all the same', async () => {
+    const rules = {
+      limits: { action: 'abstain' as const, fields: [{ field: 'heat', high: 10 }] },
+      confidence: { action: 'abstain' as const, least: 0.9 },
+      novelty: { action: 'flag' as const, share: 0 as const },
+      fallback: { label: 'fault' },
+    };
+    const { server, window } = await serve(runtime, { rules });
+    const predict = async (load: number, heat: number) =>
+      (await ask(server, 'POST', '/v1/predict/default', fields(load, heat))).json;
+    expect(await predict(-2, 1)).toMatchObject({ label: 'ok', answeredBy: 'model', model: 'tiny', version: 1 });
+    const unsure = await predict(0, 0);
+    expect(unsure).toMatchObject({ label: 'fault', answeredBy: 'rule', reason: 'answer_unsure' });
+    expect(unsure).not.toHaveProperty('probabilities');
+    expect(await predict(-2, 11)).toMatchObject({ answeredBy: 'rule', reason: 'answer_beyond_limit', detail: 'heat' });
+    const novel = await predict(-1e6, -1e6);
+    expect(novel).toMatchObject({ label: 'ok', answeredBy: 'model', reason: 'answer_novel' });
+    expect(window().sketch.rowCount).toBe(4);
+  });
+
+  it('say nothing for the model where there is no fallback', async () => {
+    const { server } = await serve(runtime, { rules: { confidence: { action: 'abstain', least: 0.9 } } });
+    const { status, json } = await ask(server, 'POST', '/v1/predict/default', fields(0, 0));
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ answeredBy: 'none', reason: 'answer_unsure', detail: 'probability 0.500' });
+    expect(Object.keys(json)).not.toContain('label');
+  });
+});

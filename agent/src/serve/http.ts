@@ -147,8 +147,7 @@ function makeRoutes({ served, labels, readings, replay, status }: HttpDeps) {
     const answer = await model.value.predict(body['fields']);
     if (!answer.ok) return answerRefusal(answer);
     const { ok: _, ...named } = answer;
-    const { manifest } = model.value;
-    return json(200, { slot, model: manifest.model, version: manifest.version, ...named });
+    return json(200, { slot, ...named });
   }
 
   function join(body: unknown): Reply {

@@ -6,16 +6,25 @@ import { planInputs } from '@drover/infer/layout';
 import type { RowAnswer } from '@drover/infer/predictor';
 import type { Feeds, Outputs, TensorValue } from '@drover/infer/runtime';
 import type { WindowReference } from '@drover/sketch/window-sketch';
+import type { AnsweredBy, AnswerReason } from '../decisions/entry.ts';
 import type { DecisionContext, DecisionLog } from '../decisions/log.ts';
 import type { PredictionRing } from '../observe/predictions.ts';
 import type { Stream } from '../observe/windows.ts';
+import type { AnswerCounts } from './answer-counts.ts';
 import type { LoadedModel } from './bundle.ts';
 import { type FieldReader, type Fields, makeFieldReader } from './fields.ts';
+import type { Verdict } from './rules.ts';
 
-/** One answer to named fields. `label` for a classification, `value` for a regression. */
+/** One answer to named fields. `label` for a classification, `value` for a regression; neither where nobody could answer. */
 export interface NamedAnswer {
   readonly ok: true;
+  readonly model: string;
+  readonly version: number;
   readonly predictionId: string;
+  readonly answeredBy: AnsweredBy;
+  /** Why it is not simply the answer of the model, or why that should be looked at; `detail` names the instance. */
+  readonly reason?: AnswerReason;
+  readonly detail?: string;
   readonly label?: string;
   readonly probabilities?: Readonly<Record<string, number>>;
   readonly value?: number;
@@ -23,8 +32,11 @@ export interface NamedAnswer {
 
 export interface ServedModel extends LoadedModel {
   readonly stream: Stream;
-  /** Exact fields, each named and typed; see FieldReader.readStrict for the refusals. */
-  predict(fields: Fields): Promise<NamedAnswer | Refusal>;
+  /**
+   * Exact fields, each named and typed; see FieldReader.readStrict for the refusals. Where the model fails or gives no number,
+   * the previous one answers, or else the rule of the bundle. `because`: why this model stands in for another.
+   */
+  predict(fields: Fields, because?: AnswerReason): Promise<NamedAnswer | Refusal>;
   /** A sensor reading: what cannot be used counts as missing. Answers the prediction's id. */
   sense(fields: Fields): Promise<{ readonly ok: true; readonly predictionId: string } | Refusal>;
   /** Raw tensors of `rows` rows; all outputs. `firstId` names the first row's prediction, the others follow. */
@@ -43,6 +55,9 @@ export interface ServeDeps {
   readonly mono: () => number;
   /** Undefined where the device keeps none. */
   readonly decisions?: DecisionLog | undefined;
+  readonly answers?: AnswerCounts | undefined;
+  /** The model before this one in its slot, where it can be had. */
+  readonly understudy?: (() => Promise<ServedModel | undefined>) | undefined;
 }
 
 /** Where the baseline's features stand in a row of the model; undefined when they are the same row. */
@@ -63,7 +78,8 @@ const NO_SCORES = new Float64Array(0);
 
 export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps): ServedModel {
   const { predictor } = model;
-  const { bootId, ring, mono, decisions } = deps;
+  const { judge } = model;
+  const { bootId, ring, mono, decisions, answers } = deps;
   const context: DecisionContext = {
     slot: stream.slot,
     manifest: model.digest,
@@ -78,6 +94,8 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
   let failures = 0;
   let running = 0;
   let isRetired = false;
+  /** What the rules say of the answer that was settled last; read before anything else runs. */
+  let verdict: Verdict | undefined;
 
   const release = (): void => {
     if (isRetired && running === 0) void model.session.release();
@@ -131,32 +149,48 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     return number;
   }
 
-  function settle(reader: FieldReader, given: RowAnswer | Refusal, start: number): number | Refusal {
+  const abstained: AnsweredBy = judge?.fallback ? 'rule' : 'none';
+  /** Who answers by the verdict of now; a `because` means that this model stands in. */
+  const answerer = (because: AnswerReason | undefined): AnsweredBy =>
+    verdict && !verdict.mayStand ? abstained : because === undefined ? 'model' : 'previous';
+
+  function settle(
+    reader: FieldReader,
+    given: RowAnswer | Refusal,
+    start: number,
+    because: AnswerReason | undefined,
+  ): number | Refusal {
     const end = mono();
     if (!given.ok) {
       failures += 1;
       stream.errors += 1;
+      answers?.because('run_failed');
       return given;
     }
-    failures = 0;
     const { x, c, causes } = reader.row;
+    verdict = judge?.judge(x, c, given, end - start);
+    // An answer that is no number is a run that failed, for all who watch whether the model works.
+    failures = verdict?.reason === 'answer_not_number' ? failures + 1 : 0;
+    if (verdict) answers?.because(verdict.reason);
     countRow(x, 0, causes, c, 0);
     const number = countAnswer(given.classIndex, given.probabilities, 0, given.value, (end - start) * 1000, end);
-    decisions?.row(context, number, x, c, given, classes.length > 0, 'model', undefined);
+    decisions?.row(context, number, x, c, given, classes.length > 0, answerer(because), verdict?.reason ?? because);
     return number;
   }
 
   const fields = predictor && makeFieldReader(predictor.layout.features);
 
-  /** Runs the row of `reader`. `then` sees the answer before the next row can overwrite it. */
+  /** Runs one row of fields. `then` sees the answer before the next row can overwrite it. */
   async function runRow<T>(
-    fill: (reader: FieldReader) => Refusal | undefined,
-    then: (given: RowAnswer, number: number) => T,
+    named: Fields,
+    isStrict: boolean,
+    because: AnswerReason | undefined,
+    then: (given: RowAnswer, number: number, because: AnswerReason | undefined) => T,
   ): Promise<T | Refusal> {
     if (!predictor || !fields) return refuse('input_shape', `Model "${model.manifest.model}" takes tensors only.`);
     // Where the runtime is asynchronous, rows overlap: each brings its own arrays.
     const reader = predictor.predictRowSync ? fields : makeFieldReader(predictor.layout.features);
-    const wrong = fill(reader);
+    const wrong = isStrict ? reader.readStrict(named) : reader.readLenient(named);
     if (wrong) {
       stream.errors += 1;
       return wrong;
@@ -166,22 +200,67 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     running += 1;
     try {
       const given = predictor.predictRowSync ? predictor.predictRowSync(x, c) : await predictor.predictRow(x, c);
-      const number = settle(reader, given, start);
+      const number = settle(reader, given, start, because);
       if (typeof number !== 'number' || !given.ok)
         return typeof number === 'number' ? refuse('run_failed', '') : number;
-      return then(given, number);
+      return then(given, number, because);
     } finally {
       running -= 1;
       release();
     }
   }
 
-  function nameAnswer(given: RowAnswer, number: number): NamedAnswer {
+  const { model: name, version } = model.manifest;
+
+  function nameAnswer(given: RowAnswer, number: number, because: AnswerReason | undefined): NamedAnswer {
     const predictionId = `${bootId}-${number}`;
-    if (classes.length === 0) return { ok: true, predictionId, value: given.value };
-    const probabilities = Object.fromEntries(classes.map((name, i) => [name, given.probabilities[i] ?? 0]));
-    return { ok: true, predictionId, label: classes[given.classIndex] ?? '', probabilities };
+    if (verdict !== undefined || because !== undefined) return explainAnswer(given, predictionId, because);
+    const head = { ok: true, model: name, version, predictionId, answeredBy: 'model' } as const;
+    return classes.length === 0
+      ? { ...head, value: given.value }
+      : { ...head, label: classes[given.classIndex] ?? '', probabilities: nameProbabilities(given) };
   }
+
+  function nameProbabilities({ probabilities }: RowAnswer): Record<string, number> {
+    return Object.fromEntries(classes.map((label, i) => [label, probabilities[i] ?? 0]));
+  }
+
+  /** An answer with its reason: of a rule, of a model that stands in, or of the model with a flag. */
+  function explainAnswer(given: RowAnswer, predictionId: string, because: AnswerReason | undefined): NamedAnswer {
+    const reason = verdict?.reason ?? because;
+    const why = { ...(reason && { reason }), ...(verdict?.detail && { detail: verdict.detail }) };
+    const head = { ok: true as const, model: name, version, predictionId, answeredBy: answerer(because), ...why };
+    if (verdict && !verdict.mayStand) return { ...head, ...judge?.fallback };
+    if (classes.length === 0) return { ...head, value: given.value };
+    return { ...head, label: classes[given.classIndex] ?? '', probabilities: nameProbabilities(given) };
+  }
+
+  /** The model could not answer: the previous one does, or else the rule. Undefined when there is neither. */
+  async function standIn(named: Fields, reason: AnswerReason): Promise<NamedAnswer | undefined> {
+    const previous = await deps.understudy?.();
+    const given = await previous?.predict(named, reason);
+    if (given?.ok && given.answeredBy === 'previous') return given;
+    if (!judge?.fallback || !predictor) return undefined;
+    const reader = makeFieldReader(predictor.layout.features);
+    reader.readStrict(named);
+    const number = ring.skip(1);
+    decisions?.row(context, number, reader.row.x, reader.row.c, undefined, classes.length > 0, 'rule', reason);
+    return {
+      ok: true, model: name, version, predictionId: `${bootId}-${number}`, answeredBy: 'rule', reason, ...judge.fallback,
+    }; // biome-ignore format: one record
+  }
+
+  async function predict(named: Fields, because?: AnswerReason): Promise<NamedAnswer | Refusal> {
+    let given: NamedAnswer | Refusal = await runRow(named, true, because, nameAnswer);
+    // A stand-in has none of its own: the one that it stands in for goes on.
+    if (because !== undefined) return given;
+    const hasFailed = given.ok ? given.reason === 'answer_not_number' : given.code === 'run_failed';
+    if (hasFailed) given = (await standIn(named, given.ok ? 'answer_not_number' : 'run_failed')) ?? given;
+    if (given.ok) answers?.answered(given.answeredBy);
+    return given;
+  }
+
+  const nameId = (_: RowAnswer, number: number) => ({ ok: true as const, predictionId: `${bootId}-${number}` });
 
   const plans = predictor && planInputs(model.session.inputs, predictor.layout.features);
   const columns: readonly InputColumns[] = plans?.ok ? plans.value : [];
@@ -190,15 +269,8 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     ...model,
     stream,
     failures: () => failures,
-    predict: (named) => runRow((reader) => reader.readStrict(named), nameAnswer),
-    sense: (named) =>
-      runRow(
-        (reader) => {
-          reader.readLenient(named);
-          return undefined;
-        },
-        (_, number) => ({ ok: true as const, predictionId: `${bootId}-${number}` }),
-      ),
+    predict,
+    sense: (named) => runRow(named, false, undefined, nameId),
     async infer(feeds) {
       const start = mono();
       let outputs: Outputs;

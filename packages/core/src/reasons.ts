@@ -192,6 +192,12 @@ export const REASONS = {
   decision_input_absent: row('permanent', 'The decision log has no input of this prediction.', 'Run the agent with --decisions inputs to be able to replay.'),
   replay_model_gone: row('permanent', 'The model that answered is no longer on this device.', 'Deploy that version again, then replay.'),
   replay_impossible: row('permanent', 'The prediction cannot be run again.', 'Read the detail.'),
+  // --- rules: why an answer of an agent is not simply the model's own
+  answer_not_number: row('internal', 'The model answered with something that is no number.', 'The previous model or the rule of the bundle answered; look at the input and the model.'),
+  answer_late: row('transient', 'The model took longer than the rules of its bundle allow.', 'Look at the load of the device, or use a smaller model.'),
+  answer_beyond_limit: row('permanent', 'A field is beyond the limits of the bundle.', 'Check the sensor that the detail names.'),
+  answer_novel: row('permanent', 'The row is unlike those that the model was trained on.', 'Do not rely on the answer; capture and label such rows.'),
+  answer_unsure: row('permanent', 'The model is less sure than the rules of its bundle ask for.', 'Let a person or a rule decide.'),
   cmd_expired: row('permanent', 'The command arrived after its time.', 'Send it again with a later expiry.'),
   // --- sim: the generator of a machine fleet
   simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),

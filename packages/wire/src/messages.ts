@@ -61,6 +61,8 @@ export interface Health {
   readonly outboxEntries: number;
   readonly outboxBytes: number;
   readonly outboxDropped: number;
+  /** Since the start of the process, by reason code: why answers were not simply the model's own. Absent where there was none. */
+  readonly answerReasons?: readonly { readonly code: string; readonly count: number }[];
 }
 
 export interface State {

@@ -80,7 +80,8 @@ const messages: { [K in MessageKind]: fc.Arbitrary<MessageOf[K]> } = {
       health: fc.record({
         rssBytes: time, cpuRatio: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), diskFreeBytes: time, uptimeMs: time,
         outboxEntries: uint, outboxBytes: time, outboxDropped: uint,
-      }),
+        answerReasons: fc.array(fc.record({ code: text, count: time }), { minLength: 1, maxLength: 32 }),
+      }, { requiredKeys: ['rssBytes', 'cpuRatio', 'diskFreeBytes', 'uptimeMs', 'outboxEntries', 'outboxBytes', 'outboxDropped'] }),
       desiredRefusal: fc.record({ code: text, detail: text }),
     },
     { requiredKeys: ['bootId', 'revision', 'generation', 'slots', 'health'] },

@@ -138,6 +138,12 @@ const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>
       outboxEntries: f.uint('health.outboxEntries', m.health?.outboxEntries),
       outboxBytes: f.uint('health.outboxBytes', m.health?.outboxBytes),
       outboxDropped: f.uint('health.outboxDropped', m.health?.outboxDropped),
+      ...(m.health?.answerReasons?.length && {
+        answerReasons: f.list('health.answerReasons', m.health.answerReasons, limits.REASON_COUNTS, (one) => ({
+          code: f.text('health.answerReasons.code', one.code, 64),
+          count: f.uint('health.answerReasons.count', one.count),
+        })),
+      }),
     },
     ...(m.desiredCode && {
       desiredRefusal: {

@@ -644,6 +644,9 @@ export namespace drover {
             /** Health outboxDropped. */
             outboxDropped?: (number|null);
 
+            /** Health answerReasons. */
+            answerReasons: drover.v1.ReasonCount.$Properties[];
+
             /**
              * Encodes the specified Health message. Does not implicitly {@link drover.v1.Health.verify|verify} messages.
              * @param message Health message or plain object to encode
@@ -689,12 +692,78 @@ export namespace drover {
                 /** Health outboxDropped */
                 outboxDropped?: (number|null);
 
+                /** Health answerReasons */
+                answerReasons?: (drover.v1.ReasonCount.$Properties[]|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Health. */
             type $Shape = drover.v1.Health.$Properties;
+        }
+
+        /**
+         * Properties of a ReasonCount.
+         * @deprecated Use drover.v1.ReasonCount.$Properties instead.
+         */
+        interface IReasonCount extends drover.v1.ReasonCount.$Properties {
+        }
+
+        /** Represents a ReasonCount. */
+        class ReasonCount {
+
+            /**
+             * Constructs a new ReasonCount.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.ReasonCount.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** ReasonCount code. */
+            code?: (string|null);
+
+            /** ReasonCount count. */
+            count?: (number|null);
+
+            /**
+             * Encodes the specified ReasonCount message. Does not implicitly {@link drover.v1.ReasonCount.verify|verify} messages.
+             * @param message ReasonCount message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.ReasonCount.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a ReasonCount message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.ReasonCount & drover.v1.ReasonCount.$Shape} ReasonCount
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.ReasonCount & drover.v1.ReasonCount.$Shape;
+        }
+
+        namespace ReasonCount {
+
+            /** Properties of a ReasonCount. */
+            interface $Properties {
+
+                /** ReasonCount code */
+                code?: (string|null);
+
+                /** ReasonCount count */
+                count?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a ReasonCount. */
+            type $Shape = drover.v1.ReasonCount.$Properties;
         }
 
         /**

@@ -986,6 +986,7 @@ export const drover = $root.drover = (() => {
         v1.Health = (function() {
 
             const Health = function (properties) {
+                this.answerReasons = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -999,6 +1000,7 @@ export const drover = $root.drover = (() => {
             Health.prototype.outboxEntries = null;
             Health.prototype.outboxBytes = null;
             Health.prototype.outboxDropped = null;
+            Health.prototype.answerReasons = $util.emptyArray;
 
             Health.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1021,6 +1023,9 @@ export const drover = $root.drover = (() => {
                     writer.uint32(48).uint64(message.outboxBytes);
                 if (message.outboxDropped != null && $Object.hasOwnProperty.call(message, "outboxDropped") && (typeof message.outboxDropped === "object" ? message.outboxDropped.low || message.outboxDropped.high : message.outboxDropped !== 0))
                     writer.uint32(56).uint64(message.outboxDropped);
+                if (message.answerReasons != null && message.answerReasons.length)
+                    for (let i = 0; i < message.answerReasons.length; ++i)
+                        $root.drover.v1.ReasonCount.encode(message.answerReasons[i], writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1117,6 +1122,14 @@ export const drover = $root.drover = (() => {
                                 delete message.outboxDropped;
                             continue;
                         }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.answerReasons && message.answerReasons.length))
+                                message.answerReasons = [];
+                            message.answerReasons.push($root.drover.v1.ReasonCount.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1135,6 +1148,100 @@ export const drover = $root.drover = (() => {
             };
 
             return Health;
+        })();
+
+        v1.ReasonCount = (function() {
+
+            const ReasonCount = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ReasonCount.prototype.code = null;
+            ReasonCount.prototype.count = null;
+
+            ReasonCount.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.code != null && $Object.hasOwnProperty.call(message, "code") && message.code !== "")
+                    writer.uint32(10).string(message.code);
+                if (message.count != null && $Object.hasOwnProperty.call(message, "count") && (typeof message.count === "object" ? message.count.low || message.count.high : message.count !== 0))
+                    writer.uint32(16).uint64(message.count);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ReasonCount.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.drover.v1.ReasonCount();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.code = value;
+                            else
+                                delete message.code;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.count = value;
+                            else
+                                delete message.count;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ReasonCount;
         })();
 
         v1.Up = (function() {
