@@ -45,6 +45,13 @@ export interface RunConfig {
   /** What the decision log keeps of each prediction, and how large it may become. */
   readonly decisions: DecisionPolicy;
   readonly decisionBytes: number;
+  /** `deny`: no raw row ever leaves this device. */
+  readonly raw: 'deny' | 'allow';
+  /** Names of fields whose values are neither counted, kept, logged nor sent. */
+  readonly personal: readonly string[];
+  /** What captured rows may cost on the wire in a day (UTC), and how often they are handed on. */
+  readonly captureBytes: number;
+  readonly captureEveryMs: number;
   readonly logLevel: string;
 }
 
@@ -86,7 +93,7 @@ export const USAGE = `drover agent: the process that serves models on a device
              [--source csv:FILE | stdin | mqtt:TOPIC | mqtt://HOST[:PORT]/TOPIC] [--slot NAME] [--rate ROWS_PER_SECOND]
              [--label-column NAME] [--label-delay-ms MS] [--slots NAME,NAME] [--release any|person] [--cache HOST:PORT]
              [--http-delivery on|off] [--reconnect-max SECONDS] [--decisions inputs|digests|off] [--decisions-mb MB]
-             [--log-level LEVEL] [--config FILE]
+             [--raw deny|allow] [--pii FIELD,FIELD] [--capture-kb-day KB] [--capture-every SECONDS] [--log-level LEVEL] [--config FILE]
   agent replay PREDICTION [--data DIR]    runs a logged prediction again and compares, without a running agent
 
   agent export --out DIR [--data DIR]     everything for the hub, into a directory that is carried there
@@ -98,7 +105,8 @@ Each flag of run is also a variable (DROVER_AGENT_HTTP, DROVER_AGENT_LABEL_COLUM
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const RUN_KEYS = [
   'data', 'http', 'socket', 'runtime', 'source', 'slot', 'rate', 'label-column', 'label-delay-ms', 'slots', 'release', 'cache',
-  'http-delivery', 'reconnect-max', 'decisions', 'decisions-mb', 'log-level',
+  'http-delivery', 'reconnect-max', 'decisions', 'decisions-mb', 'raw', 'pii',
+  'capture-kb-day', 'capture-every', 'log-level',
 ] as const; // biome-ignore format: one list
 type RunKey = (typeof RUN_KEYS)[number];
 type Settings = Partial<Record<RunKey, string>>;
@@ -200,6 +208,12 @@ function parseRun(settings: Settings): Result<RunConfig> {
   const megabytes = parseCount('decisions-mb', settings['decisions-mb'] ?? '16', 65_536);
   if (!megabytes.ok) return megabytes;
   if (megabytes.value < 1) return wrong('--decisions-mb is at least 1; --decisions off keeps no log.');
+  const raw = (['deny', 'allow'] as const).find((each) => each === (settings.raw ?? 'deny'));
+  if (!raw) return wrong(`--raw "${settings.raw?.slice(0, 40)}" is neither deny nor allow.`);
+  const kilobytes = parseCount('capture-kb-day', settings['capture-kb-day'] ?? '256', 1e6);
+  if (!kilobytes.ok) return kilobytes;
+  const every = parseCount('capture-every', settings['capture-every'] ?? '600', 86_400);
+  if (!every.ok) return every;
   const logLevel = settings['log-level'] ?? 'info';
   if (!LEVELS.includes(logLevel))
     return wrong(`--log-level "${logLevel.slice(0, 40)}" is none of ${LEVELS.join(', ')}.`);
@@ -221,6 +235,13 @@ function parseRun(settings: Settings): Result<RunConfig> {
     reconnectMaxMs: reconnect.value * 1000,
     decisions,
     decisionBytes: Math.floor(megabytes.value * 1024 * 1024),
+    raw,
+    personal: (settings.pii ?? '')
+      .split(',')
+      .map((field) => field.trim())
+      .filter((field) => field !== ''),
+    captureBytes: Math.floor(kilobytes.value * 1024),
+    captureEveryMs: Math.max(1000, every.value * 1000),
     logLevel,
   });
 }

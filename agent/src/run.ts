@@ -5,15 +5,17 @@ import { makeId } from '@drover/core/ids';
 import { accept, type Result } from '@drover/core/reasons';
 import type { Logger } from 'pino';
 import { type AgentLoop, startLoop } from './agent.ts';
+import { startCapture } from './capture/start.ts';
 import { makeClock } from './clock.ts';
 import { makeCommandRunner } from './commands.ts';
 import { type RunConfig, urlOf } from './config.ts';
 import { openDecisions } from './decisions/open.ts';
 import { openRenewal } from './enrol/open-renewal.ts';
 import { openFetching } from './fetch/open-fetching.ts';
-import { makeHealthReader, readCapabilities } from './health.ts';
+import { makeHealthReader } from './health.ts';
 import { readIdentity } from './identity.ts';
 import { type Intake, type IntakeDeps, makeIntake } from './intake.ts';
+import { makeHello } from './link/hello.ts';
 import { makeMetadataLink } from './link/metadata.ts';
 import { type Link, makeLink } from './link/mqtt.ts';
 import { loadOpener } from './link/open.ts';
@@ -45,7 +47,6 @@ import { openLabelStore } from './store/label-store.ts';
 import { openOutbox } from './store/outbox.ts';
 import { openSealingKey } from './store/sealing-key.ts';
 import { openSlotStore } from './store/slots.ts';
-import { AGENT_VERSION } from './version.ts';
 
 export interface RunningAgent {
   readonly httpUrl: string | null;
@@ -127,7 +128,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const holdings: Holdings = { slots, journal, desired, blobs, served, loadFailed, deferred: new Map() };
 
   const policy = desired.held()?.document.policy ?? DEFAULT_WINDOWS;
-  const windows = openWindowBook({ clock, bootId, outbox, policy });
+  const windows = openWindowBook({ clock, bootId, outbox, policy, isBlurred: config.raw === 'deny' });
   const ring = new PredictionRing();
   const labels = openLabelBook({ clock, bootId, ring, outbox, store: openLabelStore(db) });
   const readings = makeReadings({
@@ -145,8 +146,9 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   }); // biome-ignore format: one record
 
   const answers = makeAnswerCounts();
+  const capturing = startCapture({ db, config, bootId, now: clock.now, random: Math.random, outbox });
   const admission = makeAdmission({
-    windows, labels, bootId, ring, mono: clock.mono, decisions: decisions.log, answers, slots, load,
+    windows, labels, bootId, ring, mono: clock.mono, decisions: decisions.log, answers, capture: capturing?.capture, personal: new Set(config.personal), slots, load,
     log: (message, detail) => log.warn(detail, message),
   }); // biome-ignore format: one record
 
@@ -263,21 +265,10 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     clock,
     random: Math.random,
     handlers: {
-      hello: (sessionId) => {
-        const { outboxId, oldestSeq, nextSeq } = outbox.counts();
-        return {
-          outboxId, bootId, sessionId, oldestSeq, nextSeq,
-          agentVersion: AGENT_VERSION,
-          capabilities: {
-            ...readCapabilities(runtime.opened()?.name ?? '', runtime.opened()?.version ?? ''),
-            sealingKey: sealingKey.value.publicKey,
-          },
-          generation: generation(),
-          slots: slotReports(),
-          features: FEATURES,
-          ...(doors?.cache && { cacheUrl: doors.cache.url }),
-        }; // biome-ignore format: one record
-      },
+      hello: makeHello({
+        outbox, bootId, generation, runtime, slots: slotReports, features: FEATURES,
+        sealingKey: sealingKey.value.publicKey, cacheUrl: () => doors?.cache?.url,
+      }), // biome-ignore format: one record
       onConnected: () => {
         log.info({ url: identity.mqttUrl }, 'connected to the hub');
         uplink.start();
@@ -312,7 +303,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
 
   const status = makeStatus({
     identity, bootId, isPerson, isConnected, generation, reporter, renewal, trust, runtime, served, outbox, readings, labels,
-    decisions, answers, fetcher, badMessages, slots: slotReports, health: readHealth,
+    decisions, answers, capture: capturing?.capture, fetcher, badMessages, slots: slotReports, health: readHealth,
   }); // biome-ignore format: one record
 
   const closeAll = async (): Promise<void> => {
@@ -382,6 +373,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     await doors?.close();
     for (const [slot] of served.list()) served.remove(slot, 'shutdown');
     await admission.stop();
+    capturing?.stop();
     labels.flush();
     labels.save();
     await uplink.drain(DRAIN_MS);

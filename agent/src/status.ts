@@ -1,5 +1,6 @@
 // Says for a person on the device what this agent is and does now. Never changes anything and never asks the hub.
 import type { Health, SlotReport } from '@drover/wire/messages';
+import type { Capture } from './capture/capture.ts';
 import type { Decisions } from './decisions/open.ts';
 import type { Renewal } from './enrol/renewal.ts';
 import type { Identity } from './identity.ts';
@@ -32,6 +33,7 @@ export interface StatusDeps {
   readonly labels: LabelBook;
   readonly decisions: Decisions;
   readonly answers: AnswerCounts;
+  readonly capture: Capture | undefined;
   readonly fetcher: Fetcher;
   readonly badMessages: QuietCount;
   readonly slots: () => SlotReport[];
@@ -58,6 +60,7 @@ export function makeStatus(deps: StatusDeps): () => Record<string, unknown> {
     labels: deps.labels.counts(),
     answers: { by: deps.answers.by(), reasons: deps.answers.reasons() },
     decisions: deps.decisions.counts(),
+    capture: deps.capture?.counts() ?? null,
     delivery: deps.fetcher.counts(),
     badMessages: deps.badMessages.counts(),
   });

@@ -43,6 +43,7 @@ import { addPeopleRoutes } from './http/people.ts';
 import { addReleaseRoutes } from './http/release.ts';
 import { addRolloutRoutes } from './http/rollouts.ts';
 import { addRunRoutes } from './http/runs.ts';
+import { addSampleRoutes } from './http/samples.ts';
 import { buildServer } from './http/server.ts';
 import { addSignInRoutes } from './http/sign-in.ts';
 import { admitCertificate, admitSecret } from './identity/admission.ts';
@@ -341,6 +342,7 @@ export async function startHub(
       (to) => addRolloutRoutes(to, { ...shared, reconciler, pathsOf: repository.pathsOf }),
       (to) => addAuditRoutes(to, { store, hubId, checkpoints }),
       (to) => addReleaseRoutes(to, { ...shared, release: releaseDeps, onRotated: () => void reconciler.pokeAll() }),
+      (to) => addSampleRoutes(to, shared),
       (to) => addLabelRoutes(to, { ...shared, sendCmd: mqtt.sendCmd }),
       (to) =>
         addMonitoringRoutes(to, {

@@ -23,7 +23,9 @@ export type LoggedInput =
   | { readonly kind: 'row'; readonly x: Float32Array; readonly c: readonly string[] }
   | { readonly kind: 'tensors'; readonly tensors: Feeds }
   /** SHA-256 of what a kept input would have been written as. */
-  | { readonly kind: 'digest'; readonly sha256: string };
+  | { readonly kind: 'digest'; readonly sha256: string }
+  /** It has personal fields: neither they nor a digest of them. */
+  | { readonly kind: 'withheld' };
 
 /** What the model computed; `none` when its run failed. */
 export type LoggedOutput =
@@ -183,6 +185,10 @@ export class EntryWriter {
     }
   }
 
+  withheld(): void {
+    this.u8(NONE);
+  }
+
   digest(sha256: Uint8Array): void {
     this.u8(DIGEST);
     this.bytes.set(sha256, this.at);
@@ -274,6 +280,7 @@ class EntryReader {
     const kind = this.u8();
     if (kind === DIGEST) return { kind: 'digest', sha256: this.digest() };
     if (kind === TENSORS) return { kind: 'tensors', tensors: this.tensors() };
+    if (kind === NONE) return { kind: 'withheld' };
     if (kind !== ROW) throw new RangeError('no such input');
     const x = new Float32Array(this.copy(this.count(4) * 4));
     return { kind: 'row', x, c: this.texts() };

@@ -28,6 +28,8 @@ export interface DecisionContext {
   readonly manifest: string;
   readonly runtime: string;
   readonly runtimeVersion: string;
+  /** The model takes personal fields: no input of it is kept. */
+  readonly isWithheld?: boolean;
 }
 
 export interface Decision extends LoggedEntry {
@@ -156,8 +158,9 @@ export function openDecisionLog({ bootId, now, policy, open, entryBytes }: Decis
       const writer = makeRoom(HEAD_BYTES + Math.max(DIGEST_BYTES, rowBytes(x, c)) + answerBytes(answer));
       writer.begin(number, 1, now(), placeOf(context), by, why);
       const at = writer.at;
-      writer.row(x, c);
-      if (policy === 'digests') digestFrom(writer, at);
+      if (context.isWithheld) writer.withheld();
+      else writer.row(x, c);
+      if (!context.isWithheld && policy === 'digests') digestFrom(writer, at);
       writer.answer(answer, isClass);
       note(writer, number, 1);
     },
@@ -167,8 +170,9 @@ export function openDecisionLog({ bootId, now, policy, open, entryBytes }: Decis
       const writer = makeRoom(HEAD_BYTES + DIGEST_BYTES * 2 + inputBytes + outputBytes);
       writer.begin(number, rows, now(), placeOf(context), 'model', undefined);
       const at = writer.at;
-      writer.tensors(feeds);
-      if (policy === 'digests' || inputBytes > entryBytes) digestFrom(writer, at);
+      if (context.isWithheld) writer.withheld();
+      else writer.tensors(feeds);
+      if (!context.isWithheld && (policy === 'digests' || inputBytes > entryBytes)) digestFrom(writer, at);
       const outputAt = writer.at;
       writer.tensors(outputs);
       if (outputBytes > entryBytes) digestFrom(writer, outputAt);

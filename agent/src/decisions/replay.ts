@@ -98,6 +98,8 @@ async function runAgain(
 
 /** Why this decision cannot be run again, whatever the model. */
 function findObstacle({ input, output }: Decision): Refusal | undefined {
+  if (input.kind === 'withheld')
+    return refuse('decision_input_absent', 'It has fields that this device holds personal.');
   if (input.kind === 'digest') return refuse('decision_input_absent', `Its SHA-256 is ${input.sha256}.`);
   if (output.kind === 'none') return refuse('replay_impossible', 'The model had given no output: its run failed.');
   if (output.kind === 'digest') return refuse('replay_impossible', 'The outputs were too large to be kept.');

@@ -1,5 +1,6 @@
 // Gives a loaded model its stream, its labels and its place in memory, and a champion the model that stands in for it. Never
 // chooses a model and never puts one into a slot.
+import type { Capture } from '../capture/capture.ts';
 import type { DecisionLog } from '../decisions/log.ts';
 import type { LabelBook } from '../observe/labels.ts';
 import type { PredictionRing } from '../observe/predictions.ts';
@@ -19,6 +20,8 @@ export interface AdmissionDeps {
   readonly mono: () => number;
   readonly decisions: DecisionLog | undefined;
   readonly answers: AnswerCounts;
+  readonly capture: Pick<Capture, 'open'> | undefined;
+  readonly personal: ReadonlySet<string>;
   readonly slots: Pick<SlotStore, 'read'>;
   readonly load: LoadModel;
   readonly log: (message: string, detail: Record<string, unknown>) => void;

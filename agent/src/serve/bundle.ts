@@ -5,7 +5,7 @@ import { createPredictor, type Predictor } from '@drover/infer/predictor';
 import type { InferenceRuntime, ModelSession } from '@drover/infer/runtime';
 import { checkModel, type ModelInfo, type ValueInfo } from '@drover/onnx/check';
 import { type Baseline, parseBaseline } from '@drover/sketch/baseline';
-import { cutFor, Novelty } from '@drover/sketch/novelty';
+import { cutFor, Novelty, type NoveltyShare } from '@drover/sketch/novelty';
 import { bindBaseline, type WindowReference } from '@drover/sketch/window-sketch';
 import type { Manifest, TensorSpec } from '@drover/trust/documents';
 import { parseVectors, type Vectors } from '@drover/trust/vectors';
@@ -25,6 +25,8 @@ export interface LoadedModel extends Bundle {
   readonly runtime: Pick<InferenceRuntime, 'name' | 'version'>;
   /** Undefined for a bundle without rules. */
   readonly judge: Judge | undefined;
+  /** Undefined where the baseline is not calibrated. */
+  readonly gauge: (share: NoveltyShare) => NoveltyGauge | undefined;
 }
 
 const sameShape = (a: readonly (number | string)[] | undefined, b: readonly (number | string)[]): boolean =>
@@ -101,22 +103,22 @@ async function runSelfTest(predictor: Predictor, vectors: Vectors): Promise<Refu
 interface Bound {
   readonly reference: WindowReference | undefined;
   readonly judge: Judge | undefined;
+  readonly gauge: LoadedModel['gauge'];
 }
 
-/** The score of a row against the baseline, where the rules ask for it. */
-function makeGauge({ features, rules }: Manifest, baseline: Baseline): Result<NoveltyGauge | undefined> {
-  if (!rules?.novelty) return accept(undefined);
-  if (!baseline.noveltyCuts)
-    return refuse('baseline_invalid', 'The rules ask for novelty, and the baseline is not calibrated for it.');
+/** The score of a row against the baseline, and the cut for a share. */
+function makeGauge({ features }: Manifest, baseline: Baseline, share: NoveltyShare): NoveltyGauge | undefined {
+  if (!baseline.noveltyCuts) return undefined;
   const novelty = new Novelty(baseline, ({ kind, name }) =>
     features.filter((feature) => feature.kind === kind).findIndex((feature) => feature.name === name),
   );
-  return accept({ score: (x, c) => novelty.score(x, c), cut: cutFor(baseline.noveltyCuts, rules.novelty.share) });
+  return { score: (x, c) => novelty.score(x, c), cut: cutFor(baseline.noveltyCuts, share) };
 }
 
 function readReference(manifest: Manifest, blobs: BlobStore): Result<Bound> {
   const ref = manifest.blobs.baseline;
-  if (!ref) return accept({ reference: undefined, judge: makeJudge(manifest, undefined, undefined) });
+  if (!ref)
+    return accept({ reference: undefined, judge: makeJudge(manifest, undefined, undefined), gauge: () => undefined });
   const bytes = blobs.read(ref);
   if (!bytes.ok) return bytes;
   const baseline = parseBaseline(bytes.value);
@@ -127,8 +129,12 @@ function readReference(manifest: Manifest, blobs: BlobStore): Result<Bound> {
     reference.numericNames.find((name) => !known.has(`numeric ${name}`)) ??
     reference.categoricalNames.find((name) => !known.has(`categorical ${name}`));
   if (stray !== undefined) return refuse('baseline_invalid', `The feature "${stray}" is not one of the manifest.`);
-  const gauge = makeGauge(manifest, baseline.value);
-  return gauge.ok ? accept({ reference, judge: makeJudge(manifest, reference, gauge.value) }) : gauge;
+  const gauge = (share: NoveltyShare) => makeGauge(manifest, baseline.value, share);
+  const novelty = manifest.rules?.novelty;
+  const asked = novelty && gauge(novelty.share);
+  if (novelty && !asked)
+    return refuse('baseline_invalid', 'The rules ask for novelty, and the baseline is not calibrated for it.');
+  return accept({ reference, judge: makeJudge(manifest, reference, asked), gauge });
 }
 
 /**

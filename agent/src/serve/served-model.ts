@@ -6,6 +6,8 @@ import { planInputs } from '@drover/infer/layout';
 import type { RowAnswer } from '@drover/infer/predictor';
 import type { Feeds, Outputs, TensorValue } from '@drover/infer/runtime';
 import type { WindowReference } from '@drover/sketch/window-sketch';
+import type { Capture } from '../capture/capture.ts';
+import { makeWithholding } from '../capture/personal.ts';
 import type { AnsweredBy, AnswerReason } from '../decisions/entry.ts';
 import type { DecisionContext, DecisionLog } from '../decisions/log.ts';
 import type { PredictionRing } from '../observe/predictions.ts';
@@ -56,6 +58,10 @@ export interface ServeDeps {
   /** Undefined where the device keeps none. */
   readonly decisions?: DecisionLog | undefined;
   readonly answers?: AnswerCounts | undefined;
+  /** Where raw rows may leave the device. */
+  readonly capture?: Pick<Capture, 'open'> | undefined;
+  /** Names of fields whose values are neither counted, kept, logged nor sent. */
+  readonly personal?: ReadonlySet<string> | undefined;
   /** The model before this one in its slot, where it can be had. */
   readonly understudy?: (() => Promise<ServedModel | undefined>) | undefined;
 }
@@ -80,12 +86,20 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
   const { predictor } = model;
   const { judge } = model;
   const { bootId, ring, mono, decisions, answers } = deps;
+  const withholding = deps.personal && makeWithholding(model.manifest, deps.personal);
   const context: DecisionContext = {
     slot: stream.slot,
     manifest: model.digest,
     runtime: model.runtime.name,
     runtimeVersion: model.runtime.version,
+    ...(withholding && { isWithheld: true }),
   };
+  const captured = deps.capture?.open({
+    slot: stream.slot,
+    manifest: model.digest,
+    withheld: withholding?.names ?? [],
+    gauge: model.gauge(0.01),
+  });
   const { sketch } = stream;
   const baseline = planBaseline(model.reference, model);
   const answer = predictor?.layout.answer;
@@ -172,9 +186,12 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     // An answer that is no number is a run that failed, for all who watch whether the model works.
     failures = verdict?.reason === 'answer_not_number' ? failures + 1 : 0;
     if (verdict) answers?.because(verdict.reason);
+    // From here on nobody sees what is personal.
+    withholding?.blank(x, c);
     countRow(x, 0, causes, c, 0);
     const number = countAnswer(given.classIndex, given.probabilities, 0, given.value, (end - start) * 1000, end);
     decisions?.row(context, number, x, c, given, classes.length > 0, answerer(because), verdict?.reason ?? because);
+    captured?.consider(number, x, c, given);
     return number;
   }
 
@@ -243,6 +260,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     if (!judge?.fallback || !predictor) return undefined;
     const reader = makeFieldReader(predictor.layout.features);
     reader.readStrict(named);
+    withholding?.blank(reader.row.x, reader.row.c);
     const number = ring.skip(1);
     decisions?.row(context, number, reader.row.x, reader.row.c, undefined, classes.length > 0, 'rule', reason);
     return {
@@ -331,6 +349,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     let first: number | undefined;
     for (let row = 0; row < rows; row++) {
       for (const plan of columns) gatherRow(plan, feeds[plan.name], row, x, c);
+      withholding?.blank(x, c);
       countRow(x, 0, undefined, c, 0);
       const number = countOutputs(outputs, row, us, end);
       first ??= number;

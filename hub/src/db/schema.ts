@@ -17,6 +17,7 @@ import type {
 import type { PeopleTables } from './people-schema.ts';
 import type { ProofTables } from './proof-schema.ts';
 import type { ReleaseTables } from './release-tables.ts';
+import type { SampleTables } from './samples-schema.ts';
 import type { DeliveryTables } from './schema-delivery.ts';
 
 export type Presence = 'never' | 'online' | 'offline';
@@ -289,7 +290,7 @@ export interface RunLogsTable {
   readonly text: string;
 }
 
-export interface Tables extends PeopleTables, ProofTables, ReleaseTables, DeliveryTables, CarriedTables {
+export interface Tables extends PeopleTables, ProofTables, ReleaseTables, DeliveryTables, CarriedTables, SampleTables {
   readonly meta: MetaTable;
   readonly devices: DevicesTable;
   readonly outboxes: OutboxesTable;

@@ -24,6 +24,7 @@ import { addReleaseCommands } from './commands/release.ts';
 import { addReplayCommand } from './commands/replay.ts';
 import { addDeployCommand, addRolloutCommands } from './commands/rollout.ts';
 import { addRunCommands, addTrainCommand } from './commands/run.ts';
+import { addSampleCommands } from './commands/samples.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { SHELLS, type ShellName, writeCompletion } from './completion.ts';
@@ -96,6 +97,7 @@ export function buildProgram(cli: Cli): Command {
   addPredictCommand(program, cli);
   addReplayCommand(program, cli);
   addLabelsCommands(program, cli);
+  addSampleCommands(program, cli);
   addExportCommand(program, cli);
   addCarryCommands(program, cli);
   program.commandsGroup('Models:');

@@ -9,6 +9,7 @@ import { auditCheckpoints } from './0006-audit-checkpoints.ts';
 import { patches } from './0008-patches.ts';
 import { carried } from './0009-carried.ts';
 import { drift } from './0010-drift.ts';
+import { samples } from './0014-samples.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   patches,
   carried,
   drift,
+  samples,
 ];
