@@ -74,6 +74,9 @@ describe('a model that fails', () => {
 
     const previous = await predict(5000, 1);
     expect(previous).toMatchObject({ answeredBy: 'previous', version: 1, value: 5102, reason: 'run_failed' });
+    const labels = [{ predictionId: previous['predictionId'], truth: 5000 }];
+    const joined = await fetch(`${agent.httpUrl}/v1/labels`, { method: 'POST', body: JSON.stringify(labels) });
+    expect(await joined.json()).toEqual({ joined: 1, refused: [] });
     expect(await predict(7, -2)).toMatchObject({ answeredBy: 'previous', value: 103, reason: 'answer_not_number' });
     expect(await predict(3, 60)).toMatchObject({
       answeredBy: 'rule', version: 2, value: -1, reason: 'answer_beyond_limit', detail: 'b',

@@ -50,7 +50,7 @@ export function openDecisions(deps: DecisionDeps): Decisions {
         }); // biome-ignore format: one record
 
   /** The model that answers now is asked where it is the one; another is loaded for this and freed. */
-  async function replay(predictionId: string): Promise<Result<Replay>> {
+  async function replayOne(predictionId: string): Promise<Result<Replay>> {
     if (!log) return refuse('decision_unknown', 'This agent keeps no decision log (--decisions off).');
     const decision = log.find(predictionId);
     if (!decision.ok) return decision;
@@ -63,6 +63,14 @@ export function openDecisions(deps: DecisionDeps): Decisions {
     );
     if (loaded.ok) await loaded.value.session.release();
     return accept(result);
+  }
+
+  /** One at a time: each may load a model. */
+  let last: Promise<unknown> = Promise.resolve();
+  function replay(predictionId: string): Promise<Result<Replay>> {
+    const next = last.then(() => replayOne(predictionId));
+    last = next.catch(() => undefined);
+    return next;
   }
 
   return {

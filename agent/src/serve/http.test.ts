@@ -356,4 +356,20 @@ describe.each(['native', 'wasm'] as const)('rules on %s', (runtime) => {
     expect(json).toMatchObject({ answeredBy: 'none', reason: 'answer_unsure', detail: 'probability 0.500' });
     expect(Object.keys(json)).not.toContain('label');
   });
+
+  it('leave a model alone for a while that was too slow three times in a row, and a wrong request wrong', async () => {
+    const rules = { latency: { action: 'abstain' as const, mostMs: 1e-9 }, fallback: { label: 'ok' } };
+    const { server, window } = await serve(runtime, { rules });
+    for (let i = 0; i < 8; i++) {
+      const { json } = await ask(server, 'POST', '/v1/predict/default', fields(i, 0));
+      expect(json).toMatchObject({
+        answeredBy: 'rule',
+        label: 'ok',
+        reason: 'answer_late',
+        predictionId: `${BOOT}-${i + 1}`,
+      });
+    }
+    expect((await ask(server, 'POST', '/v1/predict/default', { fields: { load: 1 } })).status).toBe(400);
+    expect(window().sketch.rowCount).toBe(3);
+  });
 });

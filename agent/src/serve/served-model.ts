@@ -4,8 +4,7 @@ import { type Refusal, refuse } from '@drover/core/reasons';
 import type { InputColumns } from '@drover/infer/layout';
 import { planInputs } from '@drover/infer/layout';
 import type { RowAnswer } from '@drover/infer/predictor';
-import type { Feeds, Outputs, TensorValue } from '@drover/infer/runtime';
-import type { WindowReference } from '@drover/sketch/window-sketch';
+import type { Feeds, Outputs } from '@drover/infer/runtime';
 import type { Capture } from '../capture/capture.ts';
 import { makeWithholding } from '../capture/personal.ts';
 import type { AnsweredBy, AnswerReason } from '../decisions/entry.ts';
@@ -13,8 +12,10 @@ import type { DecisionContext, DecisionLog } from '../decisions/log.ts';
 import type { PredictionRing } from '../observe/predictions.ts';
 import type { Stream } from '../observe/windows.ts';
 import type { AnswerCounts } from './answer-counts.ts';
+import { makeBreaker } from './breaker.ts';
 import type { LoadedModel } from './bundle.ts';
 import { type FieldReader, type Fields, makeFieldReader } from './fields.ts';
+import { gatherRow, planBaseline } from './row-places.ts';
 import type { Verdict } from './rules.ts';
 
 /** One answer to named fields. `label` for a classification, `value` for a regression; neither where nobody could answer. */
@@ -64,20 +65,6 @@ export interface ServeDeps {
   readonly personal?: ReadonlySet<string> | undefined;
   /** The model before this one in its slot, where it can be had. */
   readonly understudy?: (() => Promise<ServedModel | undefined>) | undefined;
-}
-
-/** Where the baseline's features stand in a row of the model; undefined when they are the same row. */
-function planBaseline(reference: WindowReference | undefined, model: LoadedModel) {
-  const numeric = model.manifest.features.filter((f) => f.kind === 'numeric').map((f) => f.name);
-  const categorical = model.manifest.features.filter((f) => f.kind === 'categorical').map((f) => f.name);
-  const places = (reference?.numericNames ?? []).map((name) => numeric.indexOf(name));
-  const isSame = places.every((place, i) => place === i);
-  return {
-    places: isSame ? undefined : Int32Array.from(places),
-    texts: (reference?.categoricalNames ?? []).map((name) => categorical.indexOf(name)),
-    x: new Float32Array(places.length),
-    causes: new Uint8Array(places.length),
-  };
 }
 
 const NO_SCORES = new Float64Array(0);
@@ -197,13 +184,15 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
 
   const fields = predictor && makeFieldReader(predictor.layout.features);
 
-  /** Runs one row of fields. `then` sees the answer before the next row can overwrite it. */
-  async function runRow<T>(
+  type Then<T> = (given: RowAnswer, number: number, because: AnswerReason | undefined) => T;
+
+  /** Runs one row of fields. `then` sees the answer before the next row can overwrite it. No promise where the runtime needs none. */
+  function runRow<T>(
     named: Fields,
     isStrict: boolean,
     because: AnswerReason | undefined,
-    then: (given: RowAnswer, number: number, because: AnswerReason | undefined) => T,
-  ): Promise<T | Refusal> {
+    then: Then<T>,
+  ): T | Refusal | Promise<T | Refusal> {
     if (!predictor || !fields) return refuse('input_shape', `Model "${model.manifest.model}" takes tensors only.`);
     // Where the runtime is asynchronous, rows overlap: each brings its own arrays.
     const reader = predictor.predictRowSync ? fields : makeFieldReader(predictor.layout.features);
@@ -214,17 +203,27 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     }
     const { x, c } = reader.row;
     const start = mono();
+    if (predictor.predictRowSync) return finishRow(reader, predictor.predictRowSync(x, c), start, because, then);
     running += 1;
-    try {
-      const given = predictor.predictRowSync ? predictor.predictRowSync(x, c) : await predictor.predictRow(x, c);
-      const number = settle(reader, given, start, because);
-      if (typeof number !== 'number' || !given.ok)
-        return typeof number === 'number' ? refuse('run_failed', '') : number;
-      return then(given, number, because);
-    } finally {
-      running -= 1;
-      release();
-    }
+    return predictor
+      .predictRow(x, c)
+      .then((given) => finishRow(reader, given, start, because, then))
+      .finally(() => {
+        running -= 1;
+        release();
+      });
+  }
+
+  function finishRow<T>(
+    reader: FieldReader,
+    given: RowAnswer | Refusal,
+    start: number,
+    because: AnswerReason | undefined,
+    then: Then<T>,
+  ): T | Refusal {
+    const number = settle(reader, given, start, because);
+    if (typeof number !== 'number' || !given.ok) return typeof number === 'number' ? refuse('run_failed', '') : number;
+    return then(given, number, because);
   }
 
   const { model: name, version } = model.manifest;
@@ -252,14 +251,18 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     return { ...head, label: classes[given.classIndex] ?? '', probabilities: nameProbabilities(given) };
   }
 
-  /** The model could not answer: the previous one does, or else the rule. Undefined when there is neither. */
-  async function standIn(named: Fields, reason: AnswerReason): Promise<NamedAnswer | undefined> {
+  /**
+   * The model could not answer, or is not asked: the previous one does, or else the rule. Undefined when there is neither; a
+   * request that is wrong stays wrong.
+   */
+  async function standIn(named: Fields, reason: AnswerReason): Promise<NamedAnswer | Refusal | undefined> {
     const previous = await deps.understudy?.();
     const given = await previous?.predict(named, reason);
     if (given?.ok && given.answeredBy === 'previous') return given;
     if (!judge?.fallback || !predictor) return undefined;
     const reader = makeFieldReader(predictor.layout.features);
-    reader.readStrict(named);
+    const wrong = reader.readStrict(named);
+    if (wrong) return wrong;
     withholding?.blank(reader.row.x, reader.row.c);
     const number = ring.skip(1);
     decisions?.row(context, number, reader.row.x, reader.row.c, undefined, classes.length > 0, 'rule', reason);
@@ -268,12 +271,24 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     }; // biome-ignore format: one record
   }
 
+  /** Undefined where no rule says how long a run may take, or nothing stands in. */
+  const breaker = model.manifest.rules?.latency?.action === 'abstain' ? makeBreaker() : undefined;
+
   async function predict(named: Fields, because?: AnswerReason): Promise<NamedAnswer | Refusal> {
-    let given: NamedAnswer | Refusal = await runRow(named, true, because, nameAnswer);
-    // A stand-in has none of its own: the one that it stands in for goes on.
-    if (because !== undefined) return given;
-    const hasFailed = given.ok ? given.reason === 'answer_not_number' : given.code === 'run_failed';
-    if (hasFailed) given = (await standIn(named, given.ok ? 'answer_not_number' : 'run_failed')) ?? given;
+    let given: NamedAnswer | Refusal | undefined;
+    if (because === undefined && breaker?.isOpen(mono())) {
+      answers?.because('answer_late');
+      given = await standIn(named, 'answer_late');
+    }
+    if (given === undefined) {
+      const own = runRow(named, true, because, nameAnswer);
+      given = own instanceof Promise ? await own : own;
+      // A stand-in has none of its own: the one that it stands in for goes on.
+      if (because !== undefined) return given;
+      if (given.ok) breaker?.note(mono(), given.reason === 'answer_late');
+      const hasFailed = given.ok ? given.reason === 'answer_not_number' : given.code === 'run_failed';
+      if (hasFailed) given = (await standIn(named, given.ok ? 'answer_not_number' : 'run_failed')) ?? given;
+    }
     if (given.ok) answers?.answered(given.answeredBy);
     return given;
   }
@@ -288,7 +303,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     stream,
     failures: () => failures,
     predict,
-    sense: (named) => runRow(named, false, undefined, nameId),
+    sense: async (named) => runRow(named, false, undefined, nameId),
     async infer(feeds) {
       const start = mono();
       let outputs: Outputs;
@@ -367,21 +382,5 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     const label = outputs[answer.label ?? '']?.data[row];
     const index = typeof label === 'string' ? classes.indexOf(label) : Number(label ?? -1);
     return countAnswer(index, scores, row * classes.length, Number.NaN, us, at);
-  }
-}
-
-/** Copies one row of an input tensor to the places of its features. */
-function gatherRow(
-  plan: InputColumns,
-  tensor: TensorValue | undefined,
-  row: number,
-  x: Float32Array,
-  c: string[],
-): void {
-  for (let column = 0; column < plan.width; column++) {
-    const value = tensor?.data[row * plan.width + column];
-    const place = plan.sources[column] ?? 0;
-    if (plan.dtype === 'string') c[place] = String(value ?? '');
-    else x[place] = Number(value ?? Number.NaN);
   }
 }
