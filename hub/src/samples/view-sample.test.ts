@@ -44,6 +44,15 @@ describe('a captured row', () => {
     });
   });
 
+  it('is shown whatever a device wrote into it', () => {
+    const view = viewSample(
+      { ...row, at: Number.MAX_SAFE_INTEGER, classIndex: 7, numbers: new Uint8Array(9), withheldJson: '["x"]' },
+      manifest,
+    );
+    expect(view).toMatchObject({ at: '+275760-09-13T00:00:00.000Z', label: '7' });
+    expect(viewSample({ ...row, classIndex: -9, scores: new Uint8Array(0) }, manifest)).toMatchObject({ value: null });
+  });
+
   it('of a regression has a value', () => {
     expect(viewSample({ ...row, classIndex: -1, scores: writeFloats([7]) }, undefined)).toMatchObject({ value: 7 });
     expect(viewSample({ ...row, classIndex: -1, scores: writeFloats([Number.NaN]) }, undefined)).toMatchObject({

@@ -14,6 +14,9 @@ const readFloats = (bytes: Uint8Array): number[] => {
   return Array.from({ length: bytes.length >> 3 }, (_, i) => view.getFloat64(i * 8, true));
 };
 
+/** The latest time that a Date can hold: a device may say a later one. */
+const LATEST_MS = 8.64e15;
+
 /** JSON has no NaN and no infinity. */
 const finite = (value: number | undefined): number | null =>
   value !== undefined && Number.isFinite(value) ? value : null;
@@ -34,7 +37,7 @@ export function viewSample(row: SampleRow, manifest: Manifest | undefined): Samp
   ];
   const head = {
     device: row.device, predictionId: row.predictionId, slot: row.slot, manifest: row.manifest,
-    model: manifest?.model ?? null, version: manifest?.version ?? null, at: new Date(row.at).toISOString(),
+    model: manifest?.model ?? null, version: manifest?.version ?? null, at: new Date(Math.min(row.at, LATEST_MS)).toISOString(),
     why: row.why as SampleView['why'], score: row.score, withheld,
     fields: Object.fromEntries(named.filter(([name]) => !withheld.includes(name))),
   }; // biome-ignore format: one record

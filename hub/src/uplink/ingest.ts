@@ -57,7 +57,7 @@ export interface Ingest {
 const RETRY_MS = 1_000;
 /** Rows kept in the bounded tables, and how many may come before they are trimmed again. */
 const KEPT_ROWS = 50_000;
-const KEPT_SAMPLES = 500_000;
+const KEPT_SAMPLES = 100_000;
 const TRIM_EVERY = 2_000;
 /** From this share of a full queue on devices are asked to slow down. */
 const PACE_FROM = 0.25;

@@ -165,7 +165,7 @@ function readGiven(cli: Cli, file: string): Uint8Array {
 }
 
 /** What is not a rule is refused here, before anything is uploaded. */
-function readRules(cli: Cli, file: string): Rules {
+export function readRules(cli: Cli, file: string): Rules {
   let rules: unknown;
   try {
     rules = parseYaml(Buffer.from(readGiven(cli, file)).toString('utf8'), { maxAliasCount: 0 });
