@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { isName, parseDeviceId, parseName } from '@drover/core/ids';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { RuntimePreference } from '@drover/infer/open';
+import type { DecisionPolicy } from './decisions/log.ts';
 import { DOOR_FLAGS, type EnrolConfig, parseEnrol } from './enrol/enrol-config.ts';
 
 export interface HttpAddress {
@@ -41,7 +42,24 @@ export interface RunConfig {
   readonly httpDelivery: boolean;
   /** The longest that it waits between two tries to reach the hub. */
   readonly reconnectMaxMs: number;
+  /** What the decision log keeps of each prediction, and how large it may become. */
+  readonly decisions: DecisionPolicy;
+  readonly decisionBytes: number;
+  /** `deny`: no raw row ever leaves this device. */
+  readonly raw: 'deny' | 'allow';
+  /** Names of fields whose values are neither counted, kept, logged nor sent. */
+  readonly personal: readonly string[];
+  /** What captured rows may cost on the wire in a day (UTC), and how often they are handed on. */
+  readonly captureBytes: number;
+  readonly captureEveryMs: number;
   readonly logLevel: string;
+}
+
+/** Without a running agent: one logged prediction is run again. */
+export interface ReplayConfig {
+  readonly command: 'replay';
+  readonly dataDir: string;
+  readonly predictionId: string;
 }
 
 export interface JoinConfig {
@@ -62,7 +80,7 @@ export interface CarryConfig {
   readonly dir: string;
 }
 
-export type Config = RunConfig | JoinConfig | EnrolConfig | CarryConfig | { readonly command: 'help' };
+export type Config = RunConfig | JoinConfig | EnrolConfig | CarryConfig | ReplayConfig | { readonly command: 'help' };
 
 export const USAGE = `drover agent: the process that serves models on a device
 
@@ -74,7 +92,9 @@ export const USAGE = `drover agent: the process that serves models on a device
   agent run  [--data DIR] [--http HOST:PORT | --http off] [--socket PATH] [--runtime auto|native|wasm]
              [--source csv:FILE | stdin | mqtt:TOPIC | mqtt://HOST[:PORT]/TOPIC] [--slot NAME] [--rate ROWS_PER_SECOND]
              [--label-column NAME] [--label-delay-ms MS] [--slots NAME,NAME] [--release any|person] [--cache HOST:PORT]
-             [--http-delivery on|off] [--reconnect-max SECONDS] [--log-level LEVEL] [--config FILE]
+             [--http-delivery on|off] [--reconnect-max SECONDS] [--decisions inputs|digests|off] [--decisions-mb MB]
+             [--raw deny|allow] [--pii FIELD,FIELD] [--capture-kb-day KB] [--capture-every SECONDS] [--log-level LEVEL] [--config FILE]
+  agent replay PREDICTION [--data DIR]    runs a logged prediction again and compares, without a running agent
 
   agent export --out DIR [--data DIR]     everything for the hub, into a directory that is carried there
   agent import DIR [--data DIR]           what the hub answered and what it wants to run here, from that directory
@@ -85,7 +105,8 @@ Each flag of run is also a variable (DROVER_AGENT_HTTP, DROVER_AGENT_LABEL_COLUM
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const RUN_KEYS = [
   'data', 'http', 'socket', 'runtime', 'source', 'slot', 'rate', 'label-column', 'label-delay-ms', 'slots', 'release', 'cache',
-  'http-delivery', 'reconnect-max', 'log-level',
+  'http-delivery', 'reconnect-max', 'decisions', 'decisions-mb', 'raw', 'pii',
+  'capture-kb-day', 'capture-every', 'log-level',
 ] as const; // biome-ignore format: one list
 type RunKey = (typeof RUN_KEYS)[number];
 type Settings = Partial<Record<RunKey, string>>;
@@ -182,6 +203,17 @@ function parseRun(settings: Settings): Result<RunConfig> {
     return wrong(`--http-delivery "${delivery.slice(0, 40)}" is neither on nor off.`);
   const reconnect = parseCount('reconnect-max', settings['reconnect-max'] ?? '300', 3600);
   if (!reconnect.ok) return reconnect;
+  const decisions = (['inputs', 'digests', 'off'] as const).find((each) => each === (settings.decisions ?? 'inputs'));
+  if (!decisions) return wrong(`--decisions "${settings.decisions?.slice(0, 40)}" is none of inputs, digests, off.`);
+  const megabytes = parseCount('decisions-mb', settings['decisions-mb'] ?? '16', 65_536);
+  if (!megabytes.ok) return megabytes;
+  if (megabytes.value < 1) return wrong('--decisions-mb is at least 1; --decisions off keeps no log.');
+  const raw = (['deny', 'allow'] as const).find((each) => each === (settings.raw ?? 'deny'));
+  if (!raw) return wrong(`--raw "${settings.raw?.slice(0, 40)}" is neither deny nor allow.`);
+  const kilobytes = parseCount('capture-kb-day', settings['capture-kb-day'] ?? '256', 1e6);
+  if (!kilobytes.ok) return kilobytes;
+  const every = parseCount('capture-every', settings['capture-every'] ?? '600', 86_400);
+  if (!every.ok) return every;
   const logLevel = settings['log-level'] ?? 'info';
   if (!LEVELS.includes(logLevel))
     return wrong(`--log-level "${logLevel.slice(0, 40)}" is none of ${LEVELS.join(', ')}.`);
@@ -201,6 +233,15 @@ function parseRun(settings: Settings): Result<RunConfig> {
     cache,
     httpDelivery: delivery === 'on',
     reconnectMaxMs: reconnect.value * 1000,
+    decisions,
+    decisionBytes: Math.floor(megabytes.value * 1024 * 1024),
+    raw,
+    personal: (settings.pii ?? '')
+      .split(',')
+      .map((field) => field.trim())
+      .filter((field) => field !== ''),
+    captureBytes: Math.floor(kilobytes.value * 1024),
+    captureEveryMs: Math.max(1000, every.value * 1000),
     logLevel,
   });
 }
@@ -275,6 +316,19 @@ function parseCarry(
   return accept({ command, dataDir, dir: path.resolve(dir) });
 }
 
+function parseReplay(rest: readonly string[], env: Readonly<Record<string, string | undefined>>): Result<ReplayConfig> {
+  try {
+    const options = { data: { type: 'string' } } as const;
+    const { values, positionals } = parseArgs({ args: [...rest], options, strict: true, allowPositionals: true });
+    const [predictionId] = positionals;
+    if (predictionId === undefined || positionals.length > 1)
+      return wrong('Give one prediction: agent replay PREDICTION.');
+    return accept({ command: 'replay', dataDir: joinDataDir(values, env), predictionId });
+  } catch (error) {
+    return wrong(`${String(error instanceof Error ? error.message : error).slice(0, 200)}`);
+  }
+}
+
 /** @param args what follows the program's name. @param env the environment. */
 export async function parseConfig(
   args: readonly string[],
@@ -284,8 +338,9 @@ export async function parseConfig(
   if (command === undefined || command === 'help' || args.includes('--help') || args.includes('-h'))
     return accept({ command: 'help' });
   if (command === 'export' || command === 'import') return parseCarry(command, rest, env);
+  if (command === 'replay') return parseReplay(rest, env);
   if (command !== 'run' && command !== 'join')
-    return wrong(`"${command.slice(0, 40)}" is none of run, join, export, import.`);
+    return wrong(`"${command.slice(0, 40)}" is none of run, join, export, import, replay.`);
   const names =
     command === 'run' ? [...RUN_KEYS, 'config'] : ['hub', 'token-file', 'id', 'data', 'release', ...DOOR_FLAGS];
   const options: Record<string, { type: 'string' | 'boolean'; multiple?: boolean }> = Object.fromEntries(

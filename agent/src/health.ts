@@ -1,6 +1,7 @@
 // Measures the agent's own process and machine for the reports to the hub. Never decides anything from it.
 import os from 'node:os';
 import type { Capabilities, Health } from '@drover/wire/messages';
+import type { AnswerCounts } from './serve/answer-counts.ts';
 import type { BlobStore } from './store/blobs.ts';
 import type { Outbox } from './store/outbox.ts';
 
@@ -18,7 +19,12 @@ export function readCapabilities(runtime: 'native' | 'wasm' | '', runtimeVersion
   };
 }
 
-export function makeHealthReader(blobs: BlobStore, outbox: Outbox, mono: () => number): () => Health {
+export function makeHealthReader(
+  blobs: BlobStore,
+  outbox: Outbox,
+  answers: AnswerCounts,
+  mono: () => number,
+): () => Health {
   const startedAt = mono();
   let last = { at: startedAt, cpu: process.cpuUsage() };
   return () => {
@@ -28,6 +34,7 @@ export function makeHealthReader(blobs: BlobStore, outbox: Outbox, mono: () => n
     const cpuRatio = at > last.at ? usedUs / 1000 / (at - last.at) : 0;
     last = { at, cpu };
     const { entries, bytes, dropped } = outbox.counts();
+    const answerReasons = Object.entries(answers.reasons()).map(([code, count]) => ({ code, count }));
     return {
       rssBytes: process.memoryUsage.rss(),
       cpuRatio,
@@ -36,6 +43,7 @@ export function makeHealthReader(blobs: BlobStore, outbox: Outbox, mono: () => n
       outboxEntries: entries,
       outboxBytes: bytes,
       outboxDropped: dropped,
+      ...(answerReasons.length > 0 && { answerReasons }),
     };
   };
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { explain, type Refusal } from '@drover/core/reasons';
 import { pino } from 'pino';
-import { type CarryConfig, type JoinConfig, parseConfig, type RunConfig, USAGE } from './config.ts';
+import { type CarryConfig, type JoinConfig, parseConfig, type ReplayConfig, type RunConfig, USAGE } from './config.ts';
 import type { EnrolConfig } from './enrol/enrol-config.ts';
 
 const EXIT: Partial<Record<Refusal['code'], number>> = {
@@ -87,6 +87,15 @@ async function carry({ command, dataDir, dir }: CarryConfig): Promise<void> {
   for (const each of [ack, models]) if (!each.ok) endWith(each);
 }
 
+/** One line of JSON: a command line reads it and says it to a person. */
+async function replay({ dataDir, predictionId }: ReplayConfig): Promise<void> {
+  const { runReplay } = await import('./decisions/run-replay.ts');
+  const replayed = await runReplay(dataDir, predictionId);
+  if (!replayed.ok) process.exitCode = 1;
+  const answer = replayed.ok ? replayed.value : { error: explain(replayed), code: replayed.code };
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+
 async function run(config: RunConfig): Promise<void> {
   const log = pino({ level: config.logLevel, base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
   const { startAgent } = await import('./run.ts');
@@ -122,6 +131,7 @@ async function main(): Promise<void> {
   else if (config.value.command === 'join') await join(config.value);
   else if (config.value.command === 'enrol') await enrol(config.value);
   else if (config.value.command === 'run') await run(config.value);
+  else if (config.value.command === 'replay') await replay(config.value);
   else await carry(config.value);
 }
 

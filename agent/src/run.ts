@@ -5,14 +5,17 @@ import { makeId } from '@drover/core/ids';
 import { accept, type Result } from '@drover/core/reasons';
 import type { Logger } from 'pino';
 import { type AgentLoop, startLoop } from './agent.ts';
+import { startCapture } from './capture/start.ts';
 import { makeClock } from './clock.ts';
 import { makeCommandRunner } from './commands.ts';
 import { type RunConfig, urlOf } from './config.ts';
+import { openDecisions } from './decisions/open.ts';
 import { openRenewal } from './enrol/open-renewal.ts';
 import { openFetching } from './fetch/open-fetching.ts';
-import { makeHealthReader, readCapabilities } from './health.ts';
+import { makeHealthReader } from './health.ts';
 import { readIdentity } from './identity.ts';
 import { type Intake, type IntakeDeps, makeIntake } from './intake.ts';
+import { makeHello } from './link/hello.ts';
 import { makeMetadataLink } from './link/metadata.ts';
 import { type Link, makeLink } from './link/mqtt.ts';
 import { loadOpener } from './link/open.ts';
@@ -25,11 +28,14 @@ import { DEFAULT_WINDOWS, openWindowBook } from './observe/windows.ts';
 import { openReleaseTrust } from './release/trust.ts';
 import { makeReporter } from './report.ts';
 import { makeReadings } from './sense/readings.ts';
+import { makeAdmission } from './serve/admit.ts';
+import { makeAnswerCounts } from './serve/answer-counts.ts';
+import { makeModelLoader } from './serve/load-model.ts';
 import { type Doors, openDoors } from './serve/open-doors.ts';
 import { makeRuntimeOnce } from './serve/runtime-once.ts';
-import { serveModel } from './serve/served-model.ts';
 import { makeServedSlots } from './serve/slots.ts';
-import { deferWishes, type Holdings, listInstalled, reportSlots, viewSlots } from './snapshot.ts';
+import { deferWishes, type Holdings, listInstalled, reportSlots } from './snapshot.ts';
+import { makeStatus } from './status.ts';
 import { makeExecutors } from './steps.ts';
 import { openBlobStore } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
@@ -41,7 +47,6 @@ import { openLabelStore } from './store/label-store.ts';
 import { openOutbox } from './store/outbox.ts';
 import { openSealingKey } from './store/sealing-key.ts';
 import { openSlotStore } from './store/slots.ts';
-import { AGENT_VERSION } from './version.ts';
 
 export interface RunningAgent {
   readonly httpUrl: string | null;
@@ -123,7 +128,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const holdings: Holdings = { slots, journal, desired, blobs, served, loadFailed, deferred: new Map() };
 
   const policy = desired.held()?.document.policy ?? DEFAULT_WINDOWS;
-  const windows = openWindowBook({ clock, bootId, outbox, policy });
+  const windows = openWindowBook({ clock, bootId, outbox, policy, isBlurred: config.raw === 'deny' });
   const ring = new PredictionRing();
   const labels = openLabelBook({ clock, bootId, ring, outbox, store: openLabelStore(db) });
   const readings = makeReadings({
@@ -134,8 +139,21 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   // The hello of this session could not name it yet.
   const runtime = makeRuntimeOnce(config.runtime, () => link?.greet());
 
+  const load = makeModelLoader({ desired, blobs, runtime: runtime.open });
+  const decisions = openDecisions({
+    dataDir, policy: config.decisions, bytes: config.decisionBytes, bootId, now: clock.now, served, load,
+    warn: (message, detail) => log.warn(detail, message),
+  }); // biome-ignore format: one record
+
+  const answers = makeAnswerCounts();
+  const capturing = startCapture({ db, config, bootId, now: clock.now, random: Math.random, outbox });
+  const admission = makeAdmission({
+    windows, labels, bootId, ring, mono: clock.mono, decisions: decisions.log, answers, capture: capturing?.capture, personal: new Set(config.personal), slots, load,
+    log: (message, detail) => log.warn(detail, message),
+  }); // biome-ignore format: one record
+
   const windowTimer = makeWindowTimer(windows, outbox, clock);
-  const readHealth = makeHealthReader(blobs, outbox, clock.mono);
+  const readHealth = makeHealthReader(blobs, outbox, answers, clock.mono);
   let link: Link | undefined;
   let loop: AgentLoop | undefined;
   const isConnected = (): boolean => link?.isConnected() ?? false;
@@ -169,12 +187,8 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const executors = makeExecutors({
     ...holdings, loadFailed, clock, fetcher,
     random: Math.random,
-    runtime: runtime.open,
-    admit: (slot, model) => {
-      const stream = windows.open(slot, 'active', model.digest, model.reference);
-      if (model.predictor) labels.register(model.digest, model.predictor.layout.answer, model.reference?.prefix);
-      return serveModel(model, stream, { bootId, ring, mono: clock.mono });
-    },
+    load,
+    admit: admission.admit,
     allowedSlots: config.slots && new Set(config.slots),
     log: (level, message, detail) => log[level](detail, message),
   }); // biome-ignore format: one record
@@ -251,21 +265,10 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     clock,
     random: Math.random,
     handlers: {
-      hello: (sessionId) => {
-        const { outboxId, oldestSeq, nextSeq } = outbox.counts();
-        return {
-          outboxId, bootId, sessionId, oldestSeq, nextSeq,
-          agentVersion: AGENT_VERSION,
-          capabilities: {
-            ...readCapabilities(runtime.opened()?.name ?? '', runtime.opened()?.version ?? ''),
-            sealingKey: sealingKey.value.publicKey,
-          },
-          generation: generation(),
-          slots: slotReports(),
-          features: FEATURES,
-          ...(doors?.cache && { cacheUrl: doors.cache.url }),
-        }; // biome-ignore format: one record
-      },
+      hello: makeHello({
+        outbox, bootId, generation, runtime, slots: slotReports, features: FEATURES,
+        sealingKey: sealingKey.value.publicKey, cacheUrl: () => doors?.cache?.url,
+      }), // biome-ignore format: one record
       onConnected: () => {
         log.info({ url: identity.mqttUrl }, 'connected to the hub');
         uplink.start();
@@ -298,36 +301,22 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     },
   });
 
-  const status = (): Record<string, unknown> => ({
-    device: identity.device,
-    hub: {
-      url: identity.mqttUrl,
-      connected: isConnected(),
-      generation: generation(),
-      desiredRefusal: reporter.refusal() ?? null,
-      certificateUntil: renewal ? new Date(renewal.notAfter()).toISOString() : null,
-    },
-    release: { rootVersion: trust.rootVersion(), person: isPerson },
-    agent: { version: AGENT_VERSION, bootId, runtime: runtime.opened()?.name ?? null, pid: process.pid },
-    slots: viewSlots(slotReports(), served),
-    outbox: outbox.counts(),
-    health: readHealth(),
-    readings: readings.counts(),
-    labels: labels.counts(),
-    delivery: fetcher.counts(),
-    badMessages: badMessages.counts(),
-  });
+  const status = makeStatus({
+    identity, bootId, isPerson, isConnected, generation, reporter, renewal, trust, runtime, served, outbox, readings, labels,
+    decisions, answers, capture: capturing?.capture, fetcher, badMessages, slots: slotReports, health: readHealth,
+  }); // biome-ignore format: one record
 
   const closeAll = async (): Promise<void> => {
     // Also when the start failed: a timer that runs on would keep the process from ending.
     reporter.stop();
     await doors?.close();
+    decisions.close();
     db.close();
     lock.value();
   };
   const opening = await openDoors({
     at: [config.http, config.socket === undefined ? undefined : { socket: config.socket }],
-    local: { served, labels, readings, status },
+    local: { served, labels, readings, replay: decisions.replay, status },
     cacheAt: config.cache,
     cache: { blobs, tls: renewal?.tls, log: (message, detail) => log.warn(detail, message) },
   });
@@ -383,6 +372,8 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
     await loop?.stop();
     await doors?.close();
     for (const [slot] of served.list()) served.remove(slot, 'shutdown');
+    await admission.stop();
+    capturing?.stop();
     labels.flush();
     labels.save();
     await uplink.drain(DRAIN_MS);

@@ -3,11 +3,11 @@ import { type BackoffPolicy, backoffMs } from '@drover/core/backoff';
 import type { AgentStep, AgentStepKind, AgentSteps } from '@drover/core/deployment/plan';
 import { applyEvent, type DeploymentEvent, type DeploymentRecord } from '@drover/core/deployment/table';
 import { REASONS, type ReasonCode, type Refusal, type Result, refuse } from '@drover/core/reasons';
-import type { InferenceRuntime } from '@drover/infer/runtime';
 import type { Manifest } from '@drover/trust/documents';
 import type { Clock } from './clock.ts';
 import type { Fetcher } from './link/download.ts';
 import type { LoadedModel } from './serve/bundle.ts';
+import type { LoadModel } from './serve/load-model.ts';
 import type { ServedModel } from './serve/served-model.ts';
 import { blobsOf, type Holdings, kept, MAX_TRIES, manifestsInUse } from './snapshot.ts';
 
@@ -16,8 +16,7 @@ export interface StepDeps extends Omit<Holdings, 'loadFailed'> {
   readonly clock: Clock;
   readonly random: () => number;
   readonly fetcher: Fetcher;
-  /** Opens ONNX Runtime with the first model, so that an agent without one stays small. */
-  readonly runtime: () => Promise<Result<InferenceRuntime>>;
+  readonly load: LoadModel;
   /** Gives a loaded model its stream and its place in memory. */
   readonly admit: (slot: string, model: LoadedModel) => ServedModel;
   /** Slots that the device's own configuration allows; undefined allows all. */
@@ -38,7 +37,7 @@ const isDamaged = (code: ReasonCode): boolean =>
 const openBundleRoom = () => import('./serve/bundle.ts');
 
 export function makeExecutors(deps: StepDeps): Executors {
-  const { journal, slots, served, blobs, desired, clock, loadFailed, log } = deps;
+  const { journal, slots, served, blobs, desired, clock, loadFailed, load, log } = deps;
 
   /** Journals one event. A record that changed meanwhile makes the event illegal: the step was planned on an old snapshot. */
   function move(record: DeploymentRecord, event: DeploymentEvent): DeploymentRecord | undefined {
@@ -82,15 +81,6 @@ export function makeExecutors(deps: StepDeps): Executors {
       ? { ok: true, value: manifest }
       : refuse('manifest_invalid', `Manifest ${digest.slice(0, 12)}… is not held.`);
   };
-
-  async function load(digest: string): Promise<Result<LoadedModel>> {
-    const manifest = manifestOf(digest);
-    if (!manifest.ok) return manifest;
-    const runtime = await deps.runtime();
-    if (!runtime.ok) return runtime;
-    const { loadBundle } = await openBundleRoom();
-    return loadBundle({ digest, manifest: manifest.value }, blobs, runtime.value);
-  }
 
   function serve(slot: string, model: LoadedModel): void {
     served.put(slot, deps.admit(slot, model));

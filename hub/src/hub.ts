@@ -8,7 +8,6 @@ import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons'
 import { openPassphrase } from '@drover/trust/passphrase';
 import type { Logger } from 'pino';
 import { isLoopback, splitAddress } from './address.ts';
-import { startAlerting } from './alerts/open-alerting.ts';
 import { startCheckpoints } from './audit/checkpoints.ts';
 import { recordStart, recordStop } from './audit/lifecycle.ts';
 import { openFolderStore } from './blobs/folder-store.ts';
@@ -21,7 +20,6 @@ import { dropOpenKeys } from './db/idempotency.ts';
 import { ensureIdentity } from './db/meta.ts';
 import { openStore } from './db/sqlite-store.ts';
 import { countUplink, countWindows } from './db/uplink.ts';
-import { addAlertRoutes } from './http/alerts.ts';
 import { addAuditRoutes } from './http/audit.ts';
 import { type AuthRules, listHosts } from './http/auth.ts';
 import { addBlobRoutes } from './http/blobs.ts';
@@ -39,12 +37,12 @@ import { addHealthRoutes } from './http/health.ts';
 import { addLabelRoutes } from './http/labels.ts';
 import { addModelSignatureRoutes } from './http/model-signatures.ts';
 import { addModelRoutes } from './http/models.ts';
-import { addMonitoringRoutes } from './http/monitoring.ts';
 import { addOidcRoutes } from './http/oidc.ts';
 import { addPeopleRoutes } from './http/people.ts';
 import { addReleaseRoutes } from './http/release.ts';
 import { addRolloutRoutes } from './http/rollouts.ts';
 import { addRunRoutes } from './http/runs.ts';
+import { addSampleRoutes } from './http/samples.ts';
 import { buildServer } from './http/server.ts';
 import { addSignInRoutes } from './http/sign-in.ts';
 import { admitCertificate, admitSecret } from './identity/admission.ts';
@@ -52,9 +50,7 @@ import { keepServerCertificate } from './identity/hub-authority.ts';
 import { makeNonces } from './identity/renew.ts';
 import { bareHost, boundPort, explainListen, listServerNames, nameHost, openTls } from './listen.ts';
 import { openMetrics } from './metrics.ts';
-import { openMonitoring } from './monitoring/open-monitoring.ts';
 import { countPresence } from './monitoring/presence.ts';
-import { readStatus } from './monitoring/status.ts';
 import { type MqttSide, startMqtt } from './mqtt/start-mqtt.ts';
 import { openKeys } from './open-keys.ts';
 import { openPeople } from './open-people.ts';
@@ -72,6 +68,7 @@ import { newestRoot } from './release/open.ts';
 import { startRenewer } from './release/renew.ts';
 import { type Reconciler, startReconciler } from './rollouts/tick.ts';
 import { openSealing } from './sealing/sealing.ts';
+import { startWatching } from './start-watching.ts';
 import { openRunner } from './training/runner.ts';
 
 export interface RunningHub {
@@ -310,11 +307,9 @@ export async function startHub(
   const devicesPort = boundPort(devices.api.server.address(), devicesAddress.port);
   devicesUrl = config.devicesUrl ?? `${scheme}://${nameHost(devicesAddress.host, config)}:${devicesPort}`;
   const httpAddress = splitAddress(config.http);
-  const monitoring = openMonitoring({ store, blobs, now, config, log });
-  closers.push(() => monitoring.close());
-  const alerting = await startAlerting({ store, monitoring, config, hubId, now, newId, log });
-  if (!alerting.ok) return fail(alerting);
-  closers.push(() => alerting.value.close());
+  const watching = await startWatching({ store, blobs, config, hubId, version, startedAt, now, newId, log });
+  if (!watching.ok) return fail(watching);
+  closers.push(() => watching.value.close());
   // No host is allowed until the port is known.
   let rules: AuthRules = { hosts: new Set(), scheme };
   const shared = { store, now };
@@ -347,20 +342,9 @@ export async function startHub(
       (to) => addRolloutRoutes(to, { ...shared, reconciler, pathsOf: repository.pathsOf }),
       (to) => addAuditRoutes(to, { store, hubId, checkpoints }),
       (to) => addReleaseRoutes(to, { ...shared, release: releaseDeps, onRotated: () => void reconciler.pokeAll() }),
+      (to) => addSampleRoutes(to, shared),
       (to) => addLabelRoutes(to, { ...shared, sendCmd: mqtt.sendCmd }),
-      (to) =>
-        addMonitoringRoutes(to, {
-          ...monitoring,
-          status: () =>
-            readStatus(store, {
-              hubId,
-              version,
-              mode: config.dev ? 'dev' : 'tls',
-              startedAt,
-              windowSeconds: config.windowSeconds,
-            }),
-        }),
-      (to) => addAlertRoutes(to, alerting.value),
+      (to) => watching.value.addRoutes(to),
     ],
   });
   closers.push(() => api.close());

@@ -1,10 +1,11 @@
 // Measures the agent's whole prediction path in process (named fields in, model run, window counted, prediction
-// remembered, answer out) against ONNX Runtime's public `session.run` alone, and its HTTP door against bare node:http.
+// remembered and logged, answer out) against ONNX Runtime's public `session.run` alone, and its HTTP door against bare node:http.
 // Both sides take turns in one process, so that a busy machine slows both. Asserts nothing.
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { makeClock } from '@drover/agent/clock';
+import { openDecisionLog } from '@drover/agent/decisions/log';
 import { openLabelBook } from '@drover/agent/observe/labels';
 import { PredictionRing } from '@drover/agent/observe/predictions';
 import { DEFAULT_WINDOWS, openWindowBook } from '@drover/agent/observe/windows';
@@ -15,9 +16,11 @@ import { type ServedModel, serveModel } from '@drover/agent/serve/served-model';
 import { makeServedSlots } from '@drover/agent/serve/slots';
 import { openBlobStore } from '@drover/agent/store/blobs';
 import { openDatabase } from '@drover/agent/store/database';
+import { openDecisionStore } from '@drover/agent/store/decision-store';
 import { openLabelStore } from '@drover/agent/store/label-store';
 import { openOutbox } from '@drover/agent/store/outbox';
 import { makeId } from '@drover/core/ids';
+import { refuse } from '@drover/core/reasons';
 import { openNative } from '@drover/infer/native';
 import { checkModel } from '@drover/onnx/check';
 import { remove, scratch } from '@drover/testkit/fleet';
@@ -35,6 +38,17 @@ import {
   WIDTH,
 } from './sample-models.ts';
 import { measureInTurn, quantile } from './turns.ts';
+
+/** As an agent has it that nobody configured. */
+const LOG_BYTES = 16 * 1024 * 1024;
+
+const EVERY_RULE: NonNullable<Manifest['rules']> = {
+  limits: { action: 'abstain', fields: featureNames.map((field) => ({ field, low: -1e6, high: 1e6 })) },
+  novelty: { action: 'flag', share: 0.001 },
+  confidence: { action: 'flag', least: 0.501 },
+  latency: { action: 'flag', mostMs: 1000 },
+  fallback: { label: CLASSES[0] ?? '' },
+};
 
 const newId = (): string => makeId(Date.now(), randomBytes(10));
 
@@ -90,9 +104,16 @@ async function openParts(data: string, sample: SampleModel) {
   labels.register(digest, loaded.predictor.layout.answer, loaded.reference.prefix);
   const stream = windows.open('default', 'active', digest, loaded.reference);
   const served = makeServedSlots();
-  const model = serveModel(loaded, stream, { bootId, ring, mono: clock.mono });
+  const open = () => openDecisionStore(data, { bytes: LOG_BYTES, entries: 1_000_000 }, () => undefined);
+  const decisions = openDecisionLog({ bootId, now: clock.now, policy: 'inputs', open, entryBytes: LOG_BYTES >> 3 });
+  const model = serveModel(loaded, stream, { bootId, ring, mono: clock.mono, decisions });
   served.put('default', model);
-  return { db, clock, labels, served, model };
+  const ruledDigest = digestOf(Buffer.from('with rules'));
+  const again = { digest: ruledDigest, manifest: { ...manifest, rules: EVERY_RULE } };
+  const ruledModel = must(await loadBundle(again, blobs, must(await openNative())));
+  const ruledStream = windows.open('ruled', 'active', ruledDigest, ruledModel.reference);
+  const ruled = serveModel(ruledModel, ruledStream, { bootId, ring, mono: clock.mono, decisions });
+  return { db, clock, labels, served, model, ruled, decisions };
 }
 
 const REFERENCE = 'public session.run';
@@ -108,7 +129,7 @@ function compare(name: string, ours: Float64Array, theirs: Float64Array, isBudge
   return [row('median', 0.5, ratioAtMost(1.15)), row('p99', 0.99, below(1000))];
 }
 
-async function benchPath(sample: SampleModel, model: ServedModel): Promise<BenchRow[]> {
+async function benchPath(sample: SampleModel, model: ServedModel, ruled: ServedModel): Promise<BenchRow[]> {
   const live = makeLiveRows();
   const fields = live.map((row) => Object.fromEntries(featureNames.map((name, i) => [name, row[i] ?? 0])));
   const tensors = live.map((row) => ({ x: new Tensor('float32', row, [1, WIDTH]) }));
@@ -119,9 +140,10 @@ async function benchPath(sample: SampleModel, model: ServedModel): Promise<Bench
   const failLoudly = (answer: { readonly ok: boolean; readonly detail?: string }): void => {
     if (!answer.ok) throw new Error(answer.detail);
   };
-  const [sensed = none, predicted = none, tensorsIn = none, theirs = none] = await measureInTurn([
+  const [sensed = none, predicted = none, judged = none, tensorsIn = none, theirs = none] = await measureInTurn([
     async () => failLoudly(await model.sense(next(fields))),
     async () => failLoudly(await model.predict(next(fields))),
+    async () => failLoudly(await ruled.predict(next(fields))),
     async () => failLoudly(await model.infer(next(values))),
     () => session.run(next(tensors)),
   ]);
@@ -129,6 +151,7 @@ async function benchPath(sample: SampleModel, model: ServedModel): Promise<Bench
   return [
     ...compare(`${sample.name}, a sensor reading`, sensed, theirs),
     ...compare(`${sample.name}, named fields with an answer by class`, predicted, theirs),
+    ...compare(`${sample.name}, the same with rules of every kind`, judged, theirs, false),
     ...compare(`${sample.name}, raw tensors (does not hold up other work)`, tensorsIn, theirs, false),
   ];
 }
@@ -167,7 +190,10 @@ async function benchHttp({ served, labels, clock }: Awaited<ReturnType<typeof op
     },
   });
   const server = must(
-    await startServer({ host: '127.0.0.1', port: 0 }, { served, labels, readings, status: () => ({}) }),
+    await startServer(
+      { host: '127.0.0.1', port: 0 },
+      { served, labels, readings, replay: async () => refuse('decision_unknown', ''), status: () => ({}) },
+    ),
   );
   const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
   const data = [...(makeLiveRows()[0] ?? [])];
@@ -214,9 +240,10 @@ export async function bench(): Promise<BenchReport> {
     const data = scratch('bench');
     try {
       const parts = await openParts(data, sample);
-      rows.push(...(await benchPath(sample, parts.model)));
+      rows.push(...(await benchPath(sample, parts.model, parts.ruled)));
       if (which === 0) rows.push(...(await benchHttp(parts)));
       parts.served.remove('default', 'shutdown');
+      parts.decisions.close();
       parts.db.close();
     } finally {
       remove(data);
@@ -226,7 +253,7 @@ export async function bench(): Promise<BenchReport> {
     title: "One prediction through the agent's own path, batch 1",
     rows,
     notes: [
-      'Ours: fields checked and placed, model run, window counted, prediction remembered. The reference only runs the model.',
+      'Ours: fields checked and placed, model run, window counted, prediction remembered and written to the decision log. The reference only runs the model.',
     ],
   };
 }

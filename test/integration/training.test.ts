@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { makeId } from '@drover/core/ids';
 import { openFolderStore } from '@drover/hub/blobs/folder-store';
-import { ensureDataset, listAliases } from '@drover/hub/db/models';
+import { ensureDataset, listAliases, readVersion } from '@drover/hub/db/models';
 import { listRunLogs } from '@drover/hub/db/run-logs';
 import { readRun, updateRun } from '@drover/hub/db/runs';
 import { openStore } from '@drover/hub/db/sqlite-store';
@@ -115,6 +115,20 @@ describe('a run', () => {
     expect((await listRunLogs(store, run.id)).map(({ text }) => text).join('\n')).toContain('Registered wear@1');
     expect(await listAliases(store, 'wear')).toMatchObject([{ alias: 'champion', version: 1 }]);
     await until('the job folder to be gone', () => readdirSync(deps.jobs).length === 0);
+  });
+
+  it('gives its version the rules that were asked for, calibrated, and fails with those that do not fit', async () => {
+    const rules: NonNullable<RunRequest['rules']> = {
+      limits: { action: 'abstain', fields: [{ field: 'load', high: 1000 }] },
+      novelty: { action: 'flag', share: 0.001 },
+      fallback: { label: '0' },
+    };
+    const run = await ended(await submit({ rules }));
+    expect(run).toMatchObject({ state: 'succeeded', version: 1 });
+    const version = await readVersion(store, 'wear', 1);
+    expect(JSON.parse(version?.documentJson ?? '')).toMatchObject({ rules });
+    const other = await ended(await submit({ rules: { ...rules, fallback: { label: 'maybe' } } }));
+    expect(other).toMatchObject({ state: 'failed', code: 'manifest_invalid', version: null });
   });
 
   it('over the same data and parameters gives the same version again', async () => {

@@ -54,6 +54,13 @@ export class PredictionRing {
     return number;
   }
 
+  /** Numbers for `count` predictions of which nothing is remembered; returns the first. */
+  skip(count: number): number {
+    const number = this.next;
+    this.next += count;
+    return number;
+  }
+
   find(number: number): Remembered | undefined {
     const at = number % this.capacity;
     const window = this.windows[at];

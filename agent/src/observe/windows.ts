@@ -52,6 +52,8 @@ export interface WindowDeps {
   readonly bootId: string;
   readonly outbox: Pick<Outbox, 'append'>;
   readonly policy: WindowPolicy;
+  /** Smallest and largest value of a window are rounded outwards: none of them is one that was read. */
+  readonly isBlurred?: boolean;
 }
 
 export function openWindowBook(deps: WindowDeps): WindowBook {
@@ -86,6 +88,7 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
     function send(closedBy: ClosedBy): boolean {
       if (sketch.rowCount === 0 && stream.errors === 0) return false;
       // A clock that was set meanwhile must not stretch the window: its length is the monotonic one.
+      if (deps.isBlurred) sketch.blurExtremes();
       const length = Math.max(0, Math.floor(clock.mono() - stream.firstMono));
       const body = {
         kind: 'window' as const,

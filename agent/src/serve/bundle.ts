@@ -4,11 +4,13 @@ import type { Layout } from '@drover/infer/layout';
 import { createPredictor, type Predictor } from '@drover/infer/predictor';
 import type { InferenceRuntime, ModelSession } from '@drover/infer/runtime';
 import { checkModel, type ModelInfo, type ValueInfo } from '@drover/onnx/check';
-import { parseBaseline } from '@drover/sketch/baseline';
+import { type Baseline, parseBaseline } from '@drover/sketch/baseline';
+import { cutFor, Novelty, type NoveltyShare } from '@drover/sketch/novelty';
 import { bindBaseline, type WindowReference } from '@drover/sketch/window-sketch';
 import type { Manifest, TensorSpec } from '@drover/trust/documents';
 import { parseVectors, type Vectors } from '@drover/trust/vectors';
 import type { BlobStore } from '../store/blobs.ts';
+import { type Judge, makeJudge, type NoveltyGauge } from './rules.ts';
 
 export interface Bundle {
   readonly digest: string;
@@ -20,6 +22,11 @@ export interface LoadedModel extends Bundle {
   /** Undefined for a model whose manifest names no features or no task: it serves raw tensors only. */
   readonly predictor: Predictor | undefined;
   readonly reference: WindowReference | undefined;
+  readonly runtime: Pick<InferenceRuntime, 'name' | 'version'>;
+  /** Undefined for a bundle without rules. */
+  readonly judge: Judge | undefined;
+  /** Undefined where the baseline is not calibrated. */
+  readonly gauge: (share: NoveltyShare) => NoveltyGauge | undefined;
 }
 
 const sameShape = (a: readonly (number | string)[] | undefined, b: readonly (number | string)[]): boolean =>
@@ -93,9 +100,25 @@ async function runSelfTest(predictor: Predictor, vectors: Vectors): Promise<Refu
   return undefined;
 }
 
-function readReference(manifest: Manifest, blobs: BlobStore): Result<WindowReference | undefined> {
+interface Bound {
+  readonly reference: WindowReference | undefined;
+  readonly judge: Judge | undefined;
+  readonly gauge: LoadedModel['gauge'];
+}
+
+/** The score of a row against the baseline, and the cut for a share. */
+function makeGauge({ features }: Manifest, baseline: Baseline, share: NoveltyShare): NoveltyGauge | undefined {
+  if (!baseline.noveltyCuts) return undefined;
+  const novelty = new Novelty(baseline, ({ kind, name }) =>
+    features.filter((feature) => feature.kind === kind).findIndex((feature) => feature.name === name),
+  );
+  return { score: (x, c) => novelty.score(x, c), cut: cutFor(baseline.noveltyCuts, share) };
+}
+
+function readReference(manifest: Manifest, blobs: BlobStore): Result<Bound> {
   const ref = manifest.blobs.baseline;
-  if (!ref) return accept(undefined);
+  if (!ref)
+    return accept({ reference: undefined, judge: makeJudge(manifest, undefined, undefined), gauge: () => undefined });
   const bytes = blobs.read(ref);
   if (!bytes.ok) return bytes;
   const baseline = parseBaseline(bytes.value);
@@ -106,7 +129,12 @@ function readReference(manifest: Manifest, blobs: BlobStore): Result<WindowRefer
     reference.numericNames.find((name) => !known.has(`numeric ${name}`)) ??
     reference.categoricalNames.find((name) => !known.has(`categorical ${name}`));
   if (stray !== undefined) return refuse('baseline_invalid', `The feature "${stray}" is not one of the manifest.`);
-  return accept(reference);
+  const gauge = (share: NoveltyShare) => makeGauge(manifest, baseline.value, share);
+  const novelty = manifest.rules?.novelty;
+  const asked = novelty && gauge(novelty.share);
+  if (novelty && !asked)
+    return refuse('baseline_invalid', 'The rules ask for novelty, and the baseline is not calibrated for it.');
+  return accept({ reference, judge: makeJudge(manifest, reference, asked), gauge });
 }
 
 /**
@@ -133,7 +161,14 @@ export async function loadBundle(
     await session.value.release();
     return finished;
   }
-  return accept({ ...bundle, session: session.value, predictor: finished.value, reference: reference.value });
+  const { name, version } = runtime;
+  return accept({
+    ...bundle,
+    session: session.value,
+    predictor: finished.value,
+    ...reference.value,
+    runtime: { name, version },
+  });
 }
 
 async function finishLoading(

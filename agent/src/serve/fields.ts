@@ -21,7 +21,7 @@ export interface FieldReader {
    */
   readStrict(fields: Fields): Refusal | undefined;
   /** Fills the row from a sensor: what cannot be used is missing, with its cause; unknown fields are not looked at. */
-  readLenient(fields: Fields): void;
+  readLenient(fields: Fields): undefined;
 }
 
 function parseNumber(text: string): number {
@@ -107,6 +107,7 @@ export function makeFieldReader(features: readonly Feature[]): FieldReader {
               ? ''
               : String(value as number | boolean);
       }
+      return undefined;
     },
   };
 }

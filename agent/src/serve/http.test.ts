@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { refuse } from '@drover/core/reasons';
 import { openRuntime } from '@drover/infer/open';
 import { decodeWindow } from '@drover/sketch/window-sketch';
 import { buildTinyBundle, type TinyOptions, tinyProbability } from '@drover/testkit/tiny-bundle';
@@ -73,8 +74,9 @@ async function serve(
     labelDelayMs: 0,
     onFirstRefusal: () => undefined,
   });
+  const replay = async () => refuse('decision_unknown', 'no log here');
   const listenAt = at.socket === undefined ? { host: '127.0.0.1', port: 0 } : { socket: at.socket };
-  const server = await startServer(listenAt, { served, labels, readings, status: () => ({ fine: true }) });
+  const server = await startServer(listenAt, { served, labels, readings, replay, status: () => ({ fine: true }) });
   if (!server.ok) throw new Error(server.detail);
   closing.push(() => server.value.close());
   const window = () => {
@@ -317,8 +319,57 @@ describe('the local server', () => {
       served: makeServedSlots(),
       labels: first.labels,
       readings: undefined as never,
+      replay: undefined as never,
       status: () => ({}),
     });
     expect(second).toMatchObject({ ok: false, code: 'agent_port_taken' });
+  });
+});
+
+describe.each(['native', 'wasm'] as const)('rules on %s', (runtime) => {
+  const fields = (load: number, heat: number) => ({ fields: { load, heat, shift: 'day' } });
+
+  it('put the fallback in the place of an answer that may not stand, and count the row all the same', async () => {
+    const rules = {
+      limits: { action: 'abstain' as const, fields: [{ field: 'heat', high: 10 }] },
+      confidence: { action: 'abstain' as const, least: 0.9 },
+      novelty: { action: 'flag' as const, share: 0 as const },
+      fallback: { label: 'fault' },
+    };
+    const { server, window } = await serve(runtime, { rules });
+    const predict = async (load: number, heat: number) =>
+      (await ask(server, 'POST', '/v1/predict/default', fields(load, heat))).json;
+    expect(await predict(-2, 1)).toMatchObject({ label: 'ok', answeredBy: 'model', model: 'tiny', version: 1 });
+    const unsure = await predict(0, 0);
+    expect(unsure).toMatchObject({ label: 'fault', answeredBy: 'rule', reason: 'answer_unsure' });
+    expect(unsure).not.toHaveProperty('probabilities');
+    expect(await predict(-2, 11)).toMatchObject({ answeredBy: 'rule', reason: 'answer_beyond_limit', detail: 'heat' });
+    const novel = await predict(-1e6, -1e6);
+    expect(novel).toMatchObject({ label: 'ok', answeredBy: 'model', reason: 'answer_novel' });
+    expect(window().sketch.rowCount).toBe(4);
+  });
+
+  it('say nothing for the model where there is no fallback', async () => {
+    const { server } = await serve(runtime, { rules: { confidence: { action: 'abstain', least: 0.9 } } });
+    const { status, json } = await ask(server, 'POST', '/v1/predict/default', fields(0, 0));
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ answeredBy: 'none', reason: 'answer_unsure', detail: 'probability 0.500' });
+    expect(Object.keys(json)).not.toContain('label');
+  });
+
+  it('leave a model alone for a while that was too slow three times in a row, and a wrong request wrong', async () => {
+    const rules = { latency: { action: 'abstain' as const, mostMs: 1e-9 }, fallback: { label: 'ok' } };
+    const { server, window } = await serve(runtime, { rules });
+    for (let i = 0; i < 8; i++) {
+      const { json } = await ask(server, 'POST', '/v1/predict/default', fields(i, 0));
+      expect(json).toMatchObject({
+        answeredBy: 'rule',
+        label: 'ok',
+        reason: 'answer_late',
+        predictionId: `${BOOT}-${i + 1}`,
+      });
+    }
+    expect((await ask(server, 'POST', '/v1/predict/default', { fields: { load: 1 } })).status).toBe(400);
+    expect(window().sketch.rowCount).toBe(3);
   });
 });

@@ -4,6 +4,7 @@ import { chmodSync, rmSync, statSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { accept, explain, type ReasonCode, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import type { Replay } from '../decisions/replay.ts';
 import type { LabelBook } from '../observe/labels.ts';
 import type { Readings } from '../sense/readings.ts';
 import { describeModel, describeServer, HEADER_LENGTH, readInferRequest, writeInferAnswer } from './oip.ts';
@@ -14,6 +15,8 @@ export interface HttpDeps {
   readonly served: ServedSlots;
   readonly labels: LabelBook;
   readonly readings: Readings;
+  /** Runs a logged prediction once more. */
+  readonly replay: (predictionId: string) => Promise<Result<Replay>>;
   readonly status: () => Readonly<Record<string, unknown>>;
 }
 
@@ -37,6 +40,7 @@ const json = (status: number, value: unknown): Reply => ({
 
 const STATUS: Partial<Record<ReasonCode, number>> = {
   agent_not_found: 404,
+  decision_unknown: 404,
   slot_empty: 404,
   agent_request_too_large: 413,
   run_failed: 500,
@@ -85,7 +89,7 @@ function findIntruder(request: http.IncomingMessage, ownHost: string | undefined
   return refuse('agent_request_invalid', 'It comes from a page of another origin, or for another host.');
 }
 
-function makeRoutes({ served, labels, readings, status }: HttpDeps) {
+function makeRoutes({ served, labels, readings, replay, status }: HttpDeps) {
   function findVersion(slot: string, version: string | undefined): Result<ServedModel> {
     const model = served.find(slot);
     if (!model.ok || version === undefined || version === 'active') return model;
@@ -143,8 +147,7 @@ function makeRoutes({ served, labels, readings, status }: HttpDeps) {
     const answer = await model.value.predict(body['fields']);
     if (!answer.ok) return answerRefusal(answer);
     const { ok: _, ...named } = answer;
-    const { manifest } = model.value;
-    return json(200, { slot, model: manifest.model, version: manifest.version, ...named });
+    return json(200, { slot, ...named });
   }
 
   function join(body: unknown): Reply {
@@ -208,6 +211,10 @@ function makeRoutes({ served, labels, readings, status }: HttpDeps) {
     if (method !== 'POST') return answerRefusal(NOTHING);
     const read = await readBody(request);
     if (!read.ok) return answerRefusal(read);
+    if (noun === 'replay' && rest.length === 1) {
+      const replayed = await replay(rest[0] ?? '');
+      return replayed.ok ? json(200, replayed.value) : answerRefusal(replayed);
+    }
     const body = parseBody(read.value);
     if (noun === 'predict' && rest.length === 1) return predict(rest[0] ?? '', body);
     if (noun === 'readings' && rest.length === 1) return push(rest[0] ?? '', body);

@@ -4,17 +4,30 @@ import { type Refusal, refuse } from '@drover/core/reasons';
 import type { InputColumns } from '@drover/infer/layout';
 import { planInputs } from '@drover/infer/layout';
 import type { RowAnswer } from '@drover/infer/predictor';
-import type { Feeds, Outputs, TensorValue } from '@drover/infer/runtime';
-import type { WindowReference } from '@drover/sketch/window-sketch';
+import type { Feeds, Outputs } from '@drover/infer/runtime';
+import type { Capture } from '../capture/capture.ts';
+import { makeWithholding } from '../capture/personal.ts';
+import type { AnsweredBy, AnswerReason } from '../decisions/entry.ts';
+import type { DecisionContext, DecisionLog } from '../decisions/log.ts';
 import type { PredictionRing } from '../observe/predictions.ts';
 import type { Stream } from '../observe/windows.ts';
+import type { AnswerCounts } from './answer-counts.ts';
+import { makeBreaker } from './breaker.ts';
 import type { LoadedModel } from './bundle.ts';
 import { type FieldReader, type Fields, makeFieldReader } from './fields.ts';
+import { gatherRow, planBaseline } from './row-places.ts';
+import type { Verdict } from './rules.ts';
 
-/** One answer to named fields. `label` for a classification, `value` for a regression. */
+/** One answer to named fields. `label` for a classification, `value` for a regression; neither where nobody could answer. */
 export interface NamedAnswer {
   readonly ok: true;
+  readonly model: string;
+  readonly version: number;
   readonly predictionId: string;
+  readonly answeredBy: AnsweredBy;
+  /** Why it is not simply the answer of the model, or why that should be looked at; `detail` names the instance. */
+  readonly reason?: AnswerReason;
+  readonly detail?: string;
   readonly label?: string;
   readonly probabilities?: Readonly<Record<string, number>>;
   readonly value?: number;
@@ -22,12 +35,17 @@ export interface NamedAnswer {
 
 export interface ServedModel extends LoadedModel {
   readonly stream: Stream;
-  /** Exact fields, each named and typed; see FieldReader.readStrict for the refusals. */
-  predict(fields: Fields): Promise<NamedAnswer | Refusal>;
+  /**
+   * Exact fields, each named and typed; see FieldReader.readStrict for the refusals. Where the model fails or gives no number,
+   * the previous one answers, or else the rule of the bundle. `because`: why this model stands in for another.
+   */
+  predict(fields: Fields, because?: AnswerReason): Promise<NamedAnswer | Refusal>;
   /** A sensor reading: what cannot be used counts as missing. Answers the prediction's id. */
   sense(fields: Fields): Promise<{ readonly ok: true; readonly predictionId: string } | Refusal>;
   /** Raw tensors of `rows` rows; all outputs. `firstId` names the first row's prediction, the others follow. */
   infer(feeds: Feeds): Promise<{ readonly ok: true; readonly outputs: Outputs; readonly firstId?: string } | Refusal>;
+  /** The model stays loaded until `use` is done. */
+  borrow<T>(use: () => Promise<T>): Promise<T>;
   /** Runs that failed one after another until now. */
   failures(): number;
   /** Ends the stream and frees the model once nothing runs on it. */
@@ -38,27 +56,37 @@ export interface ServeDeps {
   readonly bootId: string;
   readonly ring: PredictionRing;
   readonly mono: () => number;
-}
-
-/** Where the baseline's features stand in a row of the model; undefined when they are the same row. */
-function planBaseline(reference: WindowReference | undefined, model: LoadedModel) {
-  const numeric = model.manifest.features.filter((f) => f.kind === 'numeric').map((f) => f.name);
-  const categorical = model.manifest.features.filter((f) => f.kind === 'categorical').map((f) => f.name);
-  const places = (reference?.numericNames ?? []).map((name) => numeric.indexOf(name));
-  const isSame = places.every((place, i) => place === i);
-  return {
-    places: isSame ? undefined : Int32Array.from(places),
-    texts: (reference?.categoricalNames ?? []).map((name) => categorical.indexOf(name)),
-    x: new Float32Array(places.length),
-    causes: new Uint8Array(places.length),
-  };
+  /** Undefined where the device keeps none. */
+  readonly decisions?: DecisionLog | undefined;
+  readonly answers?: AnswerCounts | undefined;
+  /** Where raw rows may leave the device. */
+  readonly capture?: Pick<Capture, 'open'> | undefined;
+  /** Names of fields whose values are neither counted, kept, logged nor sent. */
+  readonly personal?: ReadonlySet<string> | undefined;
+  /** The model before this one in its slot, where it can be had. */
+  readonly understudy?: (() => Promise<ServedModel | undefined>) | undefined;
 }
 
 const NO_SCORES = new Float64Array(0);
 
 export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps): ServedModel {
   const { predictor } = model;
-  const { bootId, ring, mono } = deps;
+  const { judge } = model;
+  const { bootId, ring, mono, decisions, answers } = deps;
+  const withholding = deps.personal && makeWithholding(model.manifest, deps.personal);
+  const context: DecisionContext = {
+    slot: stream.slot,
+    manifest: model.digest,
+    runtime: model.runtime.name,
+    runtimeVersion: model.runtime.version,
+    ...(withholding && { isWithheld: true }),
+  };
+  const captured = deps.capture?.open({
+    slot: stream.slot,
+    manifest: model.digest,
+    withheld: withholding?.names ?? [],
+    gauge: model.gauge(0.01),
+  });
   const { sketch } = stream;
   const baseline = planBaseline(model.reference, model);
   const answer = predictor?.layout.answer;
@@ -67,6 +95,8 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
   let failures = 0;
   let running = 0;
   let isRetired = false;
+  /** What the rules say of the answer that was settled last; read before anything else runs. */
+  let verdict: Verdict | undefined;
 
   const release = (): void => {
     if (isRetired && running === 0) void model.session.release();
@@ -120,55 +150,150 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     return number;
   }
 
-  function settle(reader: FieldReader, given: RowAnswer | Refusal, start: number): number | Refusal {
+  const abstained: AnsweredBy = judge?.fallback ? 'rule' : 'none';
+  /** Who answers by the verdict of now; a `because` means that this model stands in. */
+  const answerer = (because: AnswerReason | undefined): AnsweredBy =>
+    verdict && !verdict.mayStand ? abstained : because === undefined ? 'model' : 'previous';
+
+  function settle(
+    reader: FieldReader,
+    given: RowAnswer | Refusal,
+    start: number,
+    because: AnswerReason | undefined,
+  ): number | Refusal {
     const end = mono();
     if (!given.ok) {
       failures += 1;
       stream.errors += 1;
+      answers?.because('run_failed');
       return given;
     }
-    failures = 0;
     const { x, c, causes } = reader.row;
+    verdict = judge?.judge(x, c, given, end - start);
+    // An answer that is no number is a run that failed, for all who watch whether the model works.
+    failures = verdict?.reason === 'answer_not_number' ? failures + 1 : 0;
+    if (verdict) answers?.because(verdict.reason);
+    // From here on nobody sees what is personal.
+    withholding?.blank(x, c);
     countRow(x, 0, causes, c, 0);
-    return countAnswer(given.classIndex, given.probabilities, 0, given.value, (end - start) * 1000, end);
+    const number = countAnswer(given.classIndex, given.probabilities, 0, given.value, (end - start) * 1000, end);
+    decisions?.row(context, number, x, c, given, classes.length > 0, answerer(because), verdict?.reason ?? because);
+    captured?.consider(number, x, c, given);
+    return number;
   }
 
   const fields = predictor && makeFieldReader(predictor.layout.features);
 
-  /** Runs the row of `reader`. `then` sees the answer before the next row can overwrite it. */
-  async function runRow<T>(
-    fill: (reader: FieldReader) => Refusal | undefined,
-    then: (given: RowAnswer, number: number) => T,
-  ): Promise<T | Refusal> {
+  type Then<T> = (given: RowAnswer, number: number, because: AnswerReason | undefined) => T;
+
+  /** Runs one row of fields. `then` sees the answer before the next row can overwrite it. No promise where the runtime needs none. */
+  function runRow<T>(
+    named: Fields,
+    isStrict: boolean,
+    because: AnswerReason | undefined,
+    then: Then<T>,
+  ): T | Refusal | Promise<T | Refusal> {
     if (!predictor || !fields) return refuse('input_shape', `Model "${model.manifest.model}" takes tensors only.`);
     // Where the runtime is asynchronous, rows overlap: each brings its own arrays.
     const reader = predictor.predictRowSync ? fields : makeFieldReader(predictor.layout.features);
-    const wrong = fill(reader);
+    const wrong = isStrict ? reader.readStrict(named) : reader.readLenient(named);
     if (wrong) {
       stream.errors += 1;
       return wrong;
     }
     const { x, c } = reader.row;
     const start = mono();
+    if (predictor.predictRowSync) return finishRow(reader, predictor.predictRowSync(x, c), start, because, then);
     running += 1;
-    try {
-      const given = predictor.predictRowSync ? predictor.predictRowSync(x, c) : await predictor.predictRow(x, c);
-      const number = settle(reader, given, start);
-      if (typeof number !== 'number' || !given.ok)
-        return typeof number === 'number' ? refuse('run_failed', '') : number;
-      return then(given, number);
-    } finally {
-      running -= 1;
-      release();
-    }
+    return predictor
+      .predictRow(x, c)
+      .then((given) => finishRow(reader, given, start, because, then))
+      .finally(() => {
+        running -= 1;
+        release();
+      });
   }
 
-  function nameAnswer(given: RowAnswer, number: number): NamedAnswer {
-    const predictionId = `${bootId}-${number}`;
-    if (classes.length === 0) return { ok: true, predictionId, value: given.value };
-    const probabilities = Object.fromEntries(classes.map((name, i) => [name, given.probabilities[i] ?? 0]));
-    return { ok: true, predictionId, label: classes[given.classIndex] ?? '', probabilities };
+  function finishRow<T>(
+    reader: FieldReader,
+    given: RowAnswer | Refusal,
+    start: number,
+    because: AnswerReason | undefined,
+    then: Then<T>,
+  ): T | Refusal {
+    const number = settle(reader, given, start, because);
+    if (typeof number !== 'number' || !given.ok) return typeof number === 'number' ? refuse('run_failed', '') : number;
+    return then(given, number, because);
   }
+
+  const { model: name, version } = model.manifest;
+
+  function nameAnswer(given: RowAnswer, number: number, because: AnswerReason | undefined): NamedAnswer {
+    const predictionId = `${bootId}-${number}`;
+    if (verdict !== undefined || because !== undefined) return explainAnswer(given, predictionId, because);
+    const head = { ok: true, model: name, version, predictionId, answeredBy: 'model' } as const;
+    return classes.length === 0
+      ? { ...head, value: given.value }
+      : { ...head, label: classes[given.classIndex] ?? '', probabilities: nameProbabilities(given) };
+  }
+
+  function nameProbabilities({ probabilities }: RowAnswer): Record<string, number> {
+    return Object.fromEntries(classes.map((label, i) => [label, probabilities[i] ?? 0]));
+  }
+
+  /** An answer with its reason: of a rule, of a model that stands in, or of the model with a flag. */
+  function explainAnswer(given: RowAnswer, predictionId: string, because: AnswerReason | undefined): NamedAnswer {
+    const reason = verdict?.reason ?? because;
+    const why = { ...(reason && { reason }), ...(verdict?.detail && { detail: verdict.detail }) };
+    const head = { ok: true as const, model: name, version, predictionId, answeredBy: answerer(because), ...why };
+    if (verdict && !verdict.mayStand) return { ...head, ...judge?.fallback };
+    if (classes.length === 0) return { ...head, value: given.value };
+    return { ...head, label: classes[given.classIndex] ?? '', probabilities: nameProbabilities(given) };
+  }
+
+  /**
+   * The model could not answer, or is not asked: the previous one does, or else the rule. Undefined when there is neither; a
+   * request that is wrong stays wrong.
+   */
+  async function standIn(named: Fields, reason: AnswerReason): Promise<NamedAnswer | Refusal | undefined> {
+    const previous = await deps.understudy?.();
+    const given = await previous?.predict(named, reason);
+    if (given?.ok && given.answeredBy === 'previous') return given;
+    if (!judge?.fallback || !predictor) return undefined;
+    const reader = makeFieldReader(predictor.layout.features);
+    const wrong = reader.readStrict(named);
+    if (wrong) return wrong;
+    withholding?.blank(reader.row.x, reader.row.c);
+    const number = ring.skip(1);
+    decisions?.row(context, number, reader.row.x, reader.row.c, undefined, classes.length > 0, 'rule', reason);
+    return {
+      ok: true, model: name, version, predictionId: `${bootId}-${number}`, answeredBy: 'rule', reason, ...judge.fallback,
+    }; // biome-ignore format: one record
+  }
+
+  /** Undefined where no rule says how long a run may take, or nothing stands in. */
+  const breaker = model.manifest.rules?.latency?.action === 'abstain' ? makeBreaker() : undefined;
+
+  async function predict(named: Fields, because?: AnswerReason): Promise<NamedAnswer | Refusal> {
+    let given: NamedAnswer | Refusal | undefined;
+    if (because === undefined && breaker?.isOpen(mono())) {
+      answers?.because('answer_late');
+      given = await standIn(named, 'answer_late');
+    }
+    if (given === undefined) {
+      const own = runRow(named, true, because, nameAnswer);
+      given = own instanceof Promise ? await own : own;
+      // A stand-in has none of its own: the one that it stands in for goes on.
+      if (because !== undefined) return given;
+      if (given.ok) breaker?.note(mono(), given.reason === 'answer_late');
+      const hasFailed = given.ok ? given.reason === 'answer_not_number' : given.code === 'run_failed';
+      if (hasFailed) given = (await standIn(named, given.ok ? 'answer_not_number' : 'run_failed')) ?? given;
+    }
+    if (given.ok) answers?.answered(given.answeredBy);
+    return given;
+  }
+
+  const nameId = (_: RowAnswer, number: number) => ({ ok: true as const, predictionId: `${bootId}-${number}` });
 
   const plans = predictor && planInputs(model.session.inputs, predictor.layout.features);
   const columns: readonly InputColumns[] = plans?.ok ? plans.value : [];
@@ -177,15 +302,8 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     ...model,
     stream,
     failures: () => failures,
-    predict: (named) => runRow((reader) => reader.readStrict(named), nameAnswer),
-    sense: (named) =>
-      runRow(
-        (reader) => {
-          reader.readLenient(named);
-          return undefined;
-        },
-        (_, number) => ({ ok: true as const, predictionId: `${bootId}-${number}` }),
-      ),
+    predict,
+    sense: async (named) => runRow(named, false, undefined, nameId),
     async infer(feeds) {
       const start = mono();
       let outputs: Outputs;
@@ -207,6 +325,15 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
       const first = countTensors(feeds, outputs, start);
       return first === undefined ? { ok: true, outputs } : { ok: true, outputs, firstId: `${bootId}-${first}` };
     },
+    async borrow(use) {
+      running += 1;
+      try {
+        return await use();
+      } finally {
+        running -= 1;
+        release();
+      }
+    },
     retire(closedBy) {
       isRetired = true;
       stream.end(closedBy);
@@ -216,8 +343,13 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
 
   /** Counts every row of raw tensors. A call of n rows counts as n predictions of an n-th of its time each. */
   function countTensors(feeds: Feeds, outputs: Outputs, start: number): number | undefined {
-    const end = mono();
     const rows = Object.values(feeds)[0]?.dims[0] ?? 1;
+    const first = countRows(feeds, outputs, rows, start, mono());
+    if (first !== undefined) decisions?.tensors(context, first, rows, feeds, outputs);
+    return first;
+  }
+
+  function countRows(feeds: Feeds, outputs: Outputs, rows: number, start: number, end: number): number | undefined {
     const us = ((end - start) * 1000) / Math.max(1, rows);
     if (!predictor || !answer) {
       for (let row = 0; row < rows; row++) {
@@ -225,13 +357,14 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
         sketch.addLatency(us);
         stream.noteRow(end);
       }
-      return undefined;
+      return rows > 0 ? ring.skip(rows) : undefined;
     }
     const x = new Float32Array(predictor.numericCount);
     const c = Array.from({ length: predictor.categoricalCount }, () => '');
     let first: number | undefined;
     for (let row = 0; row < rows; row++) {
       for (const plan of columns) gatherRow(plan, feeds[plan.name], row, x, c);
+      withholding?.blank(x, c);
       countRow(x, 0, undefined, c, 0);
       const number = countOutputs(outputs, row, us, end);
       first ??= number;
@@ -249,21 +382,5 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     const label = outputs[answer.label ?? '']?.data[row];
     const index = typeof label === 'string' ? classes.indexOf(label) : Number(label ?? -1);
     return countAnswer(index, scores, row * classes.length, Number.NaN, us, at);
-  }
-}
-
-/** Copies one row of an input tensor to the places of its features. */
-function gatherRow(
-  plan: InputColumns,
-  tensor: TensorValue | undefined,
-  row: number,
-  x: Float32Array,
-  c: string[],
-): void {
-  for (let column = 0; column < plan.width; column++) {
-    const value = tensor?.data[row * plan.width + column];
-    const place = plan.sources[column] ?? 0;
-    if (plan.dtype === 'string') c[place] = String(value ?? '');
-    else x[place] = Number(value ?? Number.NaN);
   }
 }

@@ -71,6 +71,10 @@ const MIGRATIONS = [
   `
   CREATE TABLE releases (digest TEXT PRIMARY KEY, payload BLOB NOT NULL, authority TEXT NOT NULL) STRICT;
   `,
+  // 0.3: what captured samples have cost on the newest day.
+  `
+  CREATE TABLE capture_day (one INTEGER PRIMARY KEY CHECK (one = 1), day INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 /** The disk is full or fails: the same statement may succeed later. */

@@ -40,6 +40,10 @@ export interface DesiredStore {
   readonly problems: readonly { readonly code: string; readonly detail: string }[];
 }
 
+/** The bytes under a digest, for those who read beside an agent; the caller checks that they have it. */
+export const readManifestPayload = (db: Db, digest: string): Uint8Array | undefined =>
+  db.prepare<[string], { payload: Buffer }>('SELECT payload FROM releases WHERE digest = ?').get(digest)?.payload;
+
 /** A row as it was written, when its bytes still have the digest under which they were taken. */
 function readRow(row: { digest: string; payload: Uint8Array; authority: string }): Result<AuthorisedManifest> {
   const { digest, payload, authority } = row;

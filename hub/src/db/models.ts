@@ -52,6 +52,15 @@ export const readVersionByManifest = (store: Store, manifest: string): Promise<V
 export const listVersionsByManifest = (store: Store, manifests: readonly string[]): Promise<readonly VersionFacts[]> =>
   store.rows(query(sqlOf.selectFrom('versions').select(FACTS).where('manifest', 'in', manifests)));
 
+/** The manifests themselves, as JSON, by digest. */
+export const listVersionDocuments = (
+  store: Store,
+  manifests: readonly string[],
+): Promise<readonly Pick<VersionRow, 'manifest' | 'documentJson'>[]> =>
+  store.rows(
+    query(sqlOf.selectFrom('versions').select(['manifest', 'documentJson']).where('manifest', 'in', manifests)),
+  );
+
 /** Newest first, before `cursor` (a version number). */
 export const listVersions = (
   store: Store,

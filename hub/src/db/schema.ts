@@ -17,6 +17,7 @@ import type {
 import type { PeopleTables } from './people-schema.ts';
 import type { ProofTables } from './proof-schema.ts';
 import type { ReleaseTables } from './release-tables.ts';
+import type { SampleTables } from './samples-schema.ts';
 import type { AlertTables } from './schema-alerts.ts';
 import type { DeliveryTables } from './schema-delivery.ts';
 import type { MonitoringTables } from './schema-monitoring.ts';
@@ -298,7 +299,8 @@ export interface Tables
     DeliveryTables,
     CarriedTables,
     MonitoringTables,
-    AlertTables {
+    AlertTables,
+    SampleTables {
   readonly meta: MetaTable;
   readonly devices: DevicesTable;
   readonly outboxes: OutboxesTable;

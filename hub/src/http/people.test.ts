@@ -302,6 +302,7 @@ describe('every route', () => {
     ['POST', '/api/v1/rollouts', 'operator'],
     ['POST', '/api/v1/rollouts/:id/abort', 'operator'],
     ['POST', '/api/v1/labels', 'operator'],
+    ['GET', '/api/v1/samples', 'trainer'],
     ['POST', '/api/v1/runs', 'trainer'],
     ['POST', '/api/v1/blobs', 'trainer'],
     ['POST', '/api/v1/models/:model/versions', 'trainer'],

@@ -25,6 +25,7 @@ export interface TrainedFolder {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Names the program that trained. */
   readonly code: string;
+  readonly rules?: Manifest['rules'];
 }
 
 /** split → metric → value. */
@@ -139,12 +140,13 @@ export async function acceptTrained(deps: AcceptDeps, folder: TrainedFolder): Pr
   const delivery = await takeDelivery(deps, folder.out);
   if (!delivery.ok) return delivery;
   const { described, blobs, metrics } = delivery.value;
-  const tried = await tryBundle(deps, described, blobs, true);
+  const rules = folder.rules && { rules: folder.rules };
+  const tried = await tryBundle(deps, { ...described, ...rules }, blobs, true);
   if (!tried.ok) return tried;
   const notes = tried.value.runtimes.map(
     ({ name, rows, worst }) => `${rows} self-test rows agree on ${name} within ${worst.toExponential(1)}.`,
   );
-  const held = await findSameVersion(deps, folder.model, { ...described, blobs });
+  const held = await findSameVersion(deps, folder.model, { ...described, ...rules, blobs });
   if (held !== undefined) {
     notes.push(`The same data and parameters gave the same model as version ${held.version}.`);
     return accept({ version: held, metrics, notes });
@@ -159,6 +161,7 @@ export async function acceptTrained(deps: AcceptDeps, folder: TrainedFolder): Pr
     release: version,
     blobs,
     ...described,
+    ...rules,
     lineage: {
       source: 'trained',
       run: folder.run,

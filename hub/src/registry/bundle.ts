@@ -10,6 +10,7 @@ import type { RegistryDeps } from './deps.ts';
 import { type Described, layoutOf } from './propose.ts';
 import type { TrialReport } from './trial-request.ts';
 
+type WithRules = Described & Pick<Manifest, 'rules'>;
 export type BundleDeps = Pick<RegistryDeps, 'blobs' | 'trial'>;
 
 /** Models are read whole by checker and runtime. */
@@ -63,11 +64,13 @@ export async function checkBlobs(deps: BundleDeps, blobs: Manifest['blobs']): Pr
   return accept(undefined);
 }
 
-async function checkBaseline(deps: BundleDeps, sha256: string, described: Described): Promise<Result<undefined>> {
+async function checkBaseline(deps: BundleDeps, sha256: string, described: WithRules): Promise<Result<undefined>> {
   const bytes = await readWhole(deps, 'baseline', sha256, SIDE_BYTES);
   if (!bytes.ok) return bytes;
   const baseline = parseBaseline(bytes.value);
   if (!baseline.ok) return baseline;
+  if (described.rules?.novelty && !baseline.value.noveltyCuts)
+    return refuse('baseline_invalid', 'The rules ask for novelty, and it is not calibrated for that: make it again.');
   const known = new Set(described.features.map(({ name, kind }) => `${kind} ${name}`));
   const stray = baseline.value.features.find(({ name, kind }) => !known.has(`${kind} ${name}`));
   if (stray !== undefined)
@@ -114,7 +117,7 @@ export function checkSignature(described: Described, ofFile: Described): Result<
  */
 export async function tryBundle(
   deps: BundleDeps,
-  described: Described,
+  described: WithRules,
   blobs: Manifest['blobs'],
   replay: boolean,
 ): Promise<Result<TrialReport>> {

@@ -12,14 +12,21 @@ import { type Described, proposeDescription } from './propose.ts';
 import { checkManifestSize } from './publish.ts';
 
 /** What must agree for two manifests to say the same about the same bytes. */
-const essence = (m: Described & Pick<Manifest, 'blobs'>): string =>
-  JSON.stringify([m.blobs.model.sha256, m.blobs.baseline?.sha256, m.blobs.vectors?.sha256, m.features, m.task]);
+const essence = (m: Described & Pick<Manifest, 'blobs' | 'rules'>): string =>
+  JSON.stringify([
+    m.blobs.model.sha256,
+    m.blobs.baseline?.sha256,
+    m.blobs.vectors?.sha256,
+    m.features,
+    m.task,
+    m.rules,
+  ]);
 
 /** A registered version of `model` that says the same about the same bytes. */
 export async function findSameVersion(
   deps: Pick<RegistryDeps, 'store'>,
   model: string,
-  draft: Described & Pick<Manifest, 'blobs'>,
+  draft: Described & Pick<Manifest, 'blobs' | 'rules'>,
 ): Promise<VersionRow | undefined> {
   const held = await findVersionByModelBlob(deps.store, model, draft.blobs.model.sha256);
   return held !== undefined && essence(JSON.parse(held.documentJson) as Manifest) === essence(draft) ? held : undefined;
@@ -51,8 +58,9 @@ export async function prepareVersion(
   const proposal = proposeDescription(info.value, request);
   if (!proposal.ok) return proposal;
   const { described } = proposal.value;
+  const rules = request.rules && { rules: request.rules };
   const warnings = [...proposal.value.warnings];
-  const tried = await tryBundle(deps, described, blobs.value, true);
+  const tried = await tryBundle(deps, { ...described, ...rules }, blobs.value, true);
   if (!tried.ok) {
     if (tried.code !== 'acceptance_failed') return tried;
     // Whoever signs it may; every device will refuse it.
@@ -72,7 +80,7 @@ export async function prepareVersion(
       alreadyRegistered,
       warnings,
     });
-  const held = await findSameVersion(deps, model, { ...described, blobs: blobs.value });
+  const held = await findSameVersion(deps, model, { ...described, ...rules, blobs: blobs.value });
   if (held !== undefined) {
     const envelope = readSignedEnvelope(held.envelope);
     return envelope.ok ? answer(envelope.value.payload, held.version, true) : envelope;
@@ -87,6 +95,7 @@ export async function prepareVersion(
     release: version,
     blobs: blobs.value,
     ...described,
+    ...rules,
     lineage: { source: 'uploaded' },
   });
   // What the hub proposes it must itself accept.

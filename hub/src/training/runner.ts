@@ -143,7 +143,7 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
     clearInterval(ticker);
     const why = explainEnd(end, seconds);
     if (why !== undefined) return (end.by === 'exit' ? await readFailure(own.dir) : undefined) ?? why;
-    const { model, dataset, trainer = DEFAULT_TRAINER, parameters = {}, seed = 1 } = request;
+    const { model, dataset, trainer = DEFAULT_TRAINER, parameters = {}, seed = 1, rules } = request;
     const code = `drover/${deps.version}`;
     return acceptTrained(deps, {
       out: path.join(own.dir, 'out'),
@@ -153,6 +153,7 @@ export function openRunner(deps: RunnerDeps): TrainingRunner {
       trainer,
       parameters: { ...parameters, seed },
       code,
+      ...(rules && { rules }),
     });
   }
 

@@ -2,6 +2,7 @@
 import { isReasonCode, type Refusal } from '@drover/core/reasons';
 import type { Ack } from '@drover/wire/messages';
 import type { UpKind } from '@drover/wire/topics';
+import { trimSamples } from '../db/samples.ts';
 import { type Store, StoreUnavailable } from '../db/store.ts';
 import { insertLog, readWindow, readWindowLabels, trimLogs, trimQuarantine } from '../db/uplink.ts';
 import { ARRIVAL_LIMITS, type Arrival, type ArrivalLimits, makeArrivals } from './arrivals.ts';
@@ -56,6 +57,7 @@ export interface Ingest {
 const RETRY_MS = 1_000;
 /** Rows kept in the bounded tables, and how many may come before they are trimmed again. */
 const KEPT_ROWS = 50_000;
+const KEPT_SAMPLES = 100_000;
 const TRIM_EVERY = 2_000;
 /** From this share of a full queue on devices are asked to slow down. */
 const PACE_FROM = 0.25;
@@ -187,7 +189,7 @@ export function makeIngest(deps: IngestDeps): Ingest {
     sinceTrim += statements.length;
     if (sinceTrim > TRIM_EVERY) {
       sinceTrim = 0;
-      statements.push(trimLogs(KEPT_ROWS), trimQuarantine(KEPT_ROWS));
+      statements.push(trimLogs(KEPT_ROWS), trimQuarantine(KEPT_ROWS), trimSamples(KEPT_SAMPLES));
     }
     try {
       const done = await store.commit(statements);

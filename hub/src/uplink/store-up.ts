@@ -4,6 +4,7 @@ import type { Entry, EntryBody, LabelsEntry, WindowEntry } from '@drover/wire/me
 import { readEntry } from '@drover/wire/read';
 import { answerCmd } from '../db/cmds.ts';
 import { insertReportEvent, storeDeviceClaim } from '../db/rollouts.ts';
+import { storeSample } from '../db/samples.ts';
 import type { Statement } from '../db/store.ts';
 import {
   advanceOutbox,
@@ -16,6 +17,7 @@ import {
   type WindowLabelsRow,
   type WindowRow,
 } from '../db/uplink.ts';
+import { writeFloats } from '../samples/view-sample.ts';
 import type { UpPlan } from './plan-up.ts';
 
 /** Outboxes kept for one device: each belongs to one installation of the agent. */
@@ -115,6 +117,19 @@ function writeEntry(w: Writing, at: number, body: EntryBody): void {
       };
       statements.push(insertReportEvent(claim, at), storeDeviceClaim(claim));
       w.hasDeployments = true;
+      return;
+    }
+    case 'samples': {
+      const { slot, manifest, withheld, samples } = body;
+      for (const { predictionId, at: capturedAt, why, score, numbers, texts, classIndex, scores, value } of samples) {
+        statements.push(
+          storeSample({
+            device, predictionId, slot, manifest, at: capturedAt, why, score, classIndex, receivedAt,
+            numbers: writeFloats(numbers), textsJson: JSON.stringify(texts), withheldJson: JSON.stringify(withheld),
+            scores: writeFloats(classIndex < 0 ? [value] : scores),
+          }), // biome-ignore format: one record
+        );
+      }
       return;
     }
     case 'log': {

@@ -409,6 +409,18 @@ describe('model register', () => {
     expect(published()).toBeUndefined();
   });
 
+  it('uploads nothing with rules that are none, and signs nothing when the hub leaves them out', async () => {
+    writeFileSync(path.join(dir, 'rules.yaml'), 'limits: {action: abstian, fields: []}');
+    expect(await run([...args, '--rules', 'rules.yaml'])).toMatchObject({ code: 2 });
+    expect(seen).toEqual([]);
+    writeFileSync(path.join(dir, 'rules.yaml'), 'latency: {action: flag, mostMs: 20}');
+    const { published } = serve(manifestOf({}));
+    const { code, err } = await run([...args, '--rules', 'rules.yaml']);
+    expect(code).toBe(1);
+    expect(err).toContain('its rules are not those given here');
+    expect(published()).toBeUndefined();
+  });
+
   it('uploads nothing that is not a sound ONNX file', async () => {
     writeFileSync(path.join(dir, 'wear.onnx'), Buffer.from('not a model'));
     const { code } = await run(args);

@@ -1,5 +1,5 @@
 // Starts the hub and the agent as child processes and ends with them. Never imports either.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
@@ -63,6 +63,18 @@ export function runForeground(program: Program, args: readonly string[]): Promis
     child.on('exit', (code, signal) => {
       stop();
       resolve(code ?? 128 + (signal ? constants.signals[signal] : 0));
+    });
+  });
+}
+
+const CAPTURED_BYTES = 2 ** 20;
+
+/** Runs a program to its end and returns what it wrote, as far as a short answer may be long. */
+export function runCaptured(program: Program, args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, nodeArguments(program, args), { maxBuffer: CAPTURED_BYTES }, (error, stdout, stderr) => {
+      if (error && typeof error.code === 'string') reject(error);
+      else resolve({ stdout, stderr });
     });
   });
 }

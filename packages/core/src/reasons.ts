@@ -188,6 +188,16 @@ export const REASONS = {
   reading_unreadable: row('permanent', 'A sensor reading cannot be read as fields.', 'Send one JSON object, or one delimited line with the columns of the header.'),
   label_unknown: row('permanent', 'The label belongs to a prediction that is not remembered any more, or already has its label.', 'Send labels sooner; it is counted as unmatched.'),
   label_invalid: row('permanent', 'The label is not one that the model could have answered.', 'Send one of the class names, or a number for a regression.'),
+  decision_unknown: row('permanent', 'The prediction is not in the decision log of this device.', 'Check the id; the log keeps the newest predictions, as many as --decisions-mb holds.'),
+  decision_input_absent: row('permanent', 'The decision log has no input of this prediction.', 'Run the agent with --decisions inputs to be able to replay.'),
+  replay_model_gone: row('permanent', 'The model that answered is no longer on this device.', 'Deploy that version again, then replay.'),
+  replay_impossible: row('permanent', 'The prediction cannot be run again.', 'Read the detail.'),
+  // --- rules: why an answer of an agent is not simply the model's own
+  answer_not_number: row('internal', 'The model answered with something that is no number.', 'The previous model or the rule of the bundle answered; look at the input and the model.'),
+  answer_late: row('transient', 'The model took longer than the rules of its bundle allow.', 'Look at the load of the device, or use a smaller model.'),
+  answer_beyond_limit: row('permanent', 'A field is beyond the limits of the bundle.', 'Check the sensor that the detail names.'),
+  answer_novel: row('permanent', 'The row is unlike those that the model was trained on.', 'Do not rely on the answer; capture and label such rows.'),
+  answer_unsure: row('permanent', 'The model is less sure than the rules of its bundle ask for.', 'Let a person or a rule decide.'),
   cmd_expired: row('permanent', 'The command arrived after its time.', 'Send it again with a later expiry.'),
   // --- sim: the generator of a machine fleet
   simulation_invalid: row('permanent', 'The options of the simulated fleet are out of range.', 'Correct the named option.'),

@@ -68,6 +68,9 @@ export interface RegressionOutput extends NumericDistribution {
 
 export type BaselineOutput = ClassificationOutput | RegressionOutput;
 
+/** Novelty scores that 1 %, 0.1 % and none of the training rows lie above (novelty.ts); they do not descend. */
+export type NoveltyCuts = readonly [number, number, number];
+
 /** Training-time reference of one model version, shipped in its bundle. */
 export interface Baseline {
   readonly type: typeof BASELINE_TYPE;
@@ -75,11 +78,13 @@ export interface Baseline {
   readonly rows: number;
   readonly features: readonly BaselineFeature[];
   readonly output?: BaselineOutput;
+  /** Absent in baselines of 0.1. */
+  readonly noveltyCuts?: NoveltyCuts;
 }
 
 /** The document as UTF-8 JSON; cut points in the shortest decimal form of their float32. Equal baselines give equal bytes. */
 export function encodeBaseline(baseline: Baseline): Uint8Array {
-  const { type, rows, features, output } = baseline;
+  const { type, rows, features, output, noveltyCuts } = baseline;
   const document = {
     type,
     rows,
@@ -89,6 +94,7 @@ export function encodeBaseline(baseline: Baseline): Uint8Array {
         : { name: f.name, kind: f.kind, dictionary: f.dictionary, refCounts: f.refCounts },
     ),
     ...(output === undefined ? {} : { output: orderOutput(output) }),
+    ...(noveltyCuts === undefined ? {} : { noveltyCuts }),
   };
   return encodeUtf8(JSON.stringify(document));
 }

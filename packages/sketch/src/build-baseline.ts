@@ -16,6 +16,7 @@ import {
   type NumericDistribution,
 } from './baseline-document.ts';
 import { MAX_FLOAT32, nextDown, nextUp } from './float32.ts';
+import { findNoveltyCuts, Novelty } from './novelty.ts';
 import { MAX_REF_BINS, RefEdges, RefHist } from './ref-hist.ts';
 import { accept, refuse, type SketchResult } from './result.ts';
 import { MAX_CLASSES, SCORE_BINS, Scores, scoreBinOf } from './scores.ts';
@@ -79,11 +80,34 @@ export function buildBaseline(columns: readonly TrainingColumn[], outputs?: Trai
     rows,
     features,
     ...(output.value === undefined ? {} : { output: output.value }),
+    ...(features.length === 0 || rows === 0 ? {} : { noveltyCuts: calibrateNovelty(columns, features, rows) }),
   };
   const size = encodeBaseline(baseline).length;
   return size <= MAX_BASELINE_BYTES
     ? accept(baseline)
     : refuse('baseline_invalid', `${size} bytes, limit ${MAX_BASELINE_BYTES}`);
+}
+
+/** Rows that novelty is calibrated on, spread over all: the tail that matters is then known well enough. */
+const NOVELTY_ROWS = 50_000;
+
+function calibrateNovelty(columns: readonly TrainingColumn[], features: readonly BaselineFeature[], rows: number) {
+  const numbers = columns.filter(isNumericColumn);
+  const texts = columns.filter((column) => !isNumericColumn(column));
+  const novelty = new Novelty({ features }, ({ kind, name }) =>
+    (kind === 'numeric' ? numbers : texts).findIndex((column) => column.name === name),
+  );
+  const step = Math.max(1, rows / NOVELTY_ROWS);
+  const x = new Float32Array(numbers.length);
+  const scores = Float64Array.from({ length: Math.floor(rows / step) }, (_, i) => {
+    const row = Math.floor(i * step);
+    for (let j = 0; j < x.length; j++) x[j] = (numbers[j] as NumericColumn).values[row] as number;
+    return novelty.score(
+      x,
+      texts.map((column) => column.values[row] as string | undefined),
+    );
+  });
+  return findNoveltyCuts(scores);
 }
 
 const isNumericColumn = (column: TrainingColumn): column is NumericColumn => !Array.isArray(column.values);

@@ -1,6 +1,7 @@
 // Owns shifted power sums with minimum and maximum. Never keeps values.
 
 import type { ByteReader, ByteWriter } from './codec.ts';
+import { MAX_FLOAT32, nextDown, nextUp } from './float32.ts';
 import type { Sketch } from './sketch.ts';
 
 const N = 0;
@@ -8,6 +9,12 @@ const SUM = 1;
 const SQUARES = 2;
 const MIN = 3;
 const MAX = 4;
+
+/** The next multiple of an eighth of the power of two that is below |d|, strictly above d. */
+function outwards(d: number): number {
+  const step = 2 ** (Math.floor(Math.log2(Math.max(Math.abs(d), 2 ** -10))) - 3);
+  return (Math.floor(d / step) + 1) * step;
+}
 
 /**
  * Σd and Σd² of d = (x − shift)/scale, with shift and scale the reference median and interquartile range: sums of numbers near
@@ -81,6 +88,20 @@ export class Moments implements Sketch<Moments> {
   get squaresLimit(): number {
     const reach = Math.max(Math.abs(this.min - this.shift), Math.abs(this.max - this.shift)) * this.inverse;
     return this.count * reach * reach * (1 + 1e-9);
+  }
+
+  /**
+   * Rounds the extremes outwards, to the next eighth of their power of two in units of the scale: no value that was read is
+   * among them any more, and the bounds still hold.
+   */
+  blurExtremes(): void {
+    if (this.count === 0) return;
+    const { state } = this;
+    const low = Math.fround(this.shift - this.scale * outwards((this.shift - this.min) * this.inverse));
+    const high = Math.fround(this.shift + this.scale * outwards((this.max - this.shift) * this.inverse));
+    // A scale far below the step between two float32 numbers does not move them.
+    state[MIN] = Math.max(-MAX_FLOAT32, Math.min(low, nextDown(this.min)));
+    state[MAX] = Math.min(MAX_FLOAT32, Math.max(high, nextUp(this.max)));
   }
 
   merge(other: Moments): void {

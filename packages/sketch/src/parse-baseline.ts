@@ -12,6 +12,7 @@ import {
   MAX_MAGNITUDE,
   MAX_NAME,
   MIN_SCALE,
+  type NoveltyCuts,
   type NumericDistribution,
 } from './baseline-document.ts';
 import { MAX_FLOAT32, nextUp } from './float32.ts';
@@ -19,6 +20,9 @@ import { MAX_CUTS, MIN_CUTS, TAIL_BINS } from './ref-hist.ts';
 import { accept, refuse, type SketchResult } from './result.ts';
 import { MAX_CLASSES, SCORE_BINS } from './scores.ts';
 import { decodeUtf8 } from './utf8.ts';
+
+/** Beyond −ln of the rarest bin that counts can tell. */
+const MAX_SURPRISE = 100;
 
 /** Parses and checks a baseline document. Fields that are not known are left out; every number is within the stated limits. */
 export function parseBaseline(bytes: Uint8Array): SketchResult<Baseline> {
@@ -108,7 +112,18 @@ function readBaseline(check: Check, document: unknown): Baseline {
     rows,
     features,
     ...(output === undefined ? {} : { output: readOutput(check, output) }),
+    ...(check.field(document, 'noveltyCuts') === undefined ? {} : { noveltyCuts: readNoveltyCuts(check, document) }),
   };
+}
+
+function readNoveltyCuts(check: Check, document: unknown): NoveltyCuts {
+  const where = 'noveltyCuts';
+  const cuts = check.list(check.field(document, where), where, 3, 3, (cut) =>
+    check.number(cut, where, 0, MAX_SURPRISE),
+  );
+  const [often = 0, seldom = 0, never = 0] = cuts;
+  if (often > seldom || seldom > never) check.say('noveltyCuts descend');
+  return [often, seldom, never];
 }
 
 function readFeature(check: Check, value: unknown): BaselineFeature {

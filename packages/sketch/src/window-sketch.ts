@@ -165,6 +165,12 @@ export class WindowSketch {
     return this.combine(other, -1, (mine, theirs) => mine.subtract(theirs));
   }
 
+  /** See Moments: for a device whose values must not leave it. */
+  blurExtremes(): void {
+    for (const { moments } of this.numeric) moments.blurExtremes();
+    this.regression?.moments.blurExtremes();
+  }
+
   reset(): void {
     this.rows = 0;
     this.waitingRows = 0;

@@ -10,6 +10,7 @@ import type { DeviceDetail } from '@drover/wire/http/devices';
 import type { Blob, PrepareResponse, Version } from '@drover/wire/http/models';
 import type { PublicationRequest, RoleView } from '@drover/wire/http/release';
 import type { Deployment, Rollout } from '@drover/wire/http/rollouts';
+import type { Rules } from '@drover/wire/http/rules';
 import { ENTRY, type Program, start, waitForReady } from './program.ts';
 import { until } from './until.ts';
 
@@ -107,6 +108,7 @@ export async function registerModel(
     vectors?: Uint8Array;
     featureNames?: readonly string[];
     classes?: readonly string[];
+    rules?: Rules;
   },
 ): Promise<Version> {
   const put = async (bytes: Uint8Array): Promise<string> => (await hub.post<Blob>(blobRoute, bytes)).sha256;
@@ -116,6 +118,7 @@ export async function registerModel(
     ...(parts.vectors && { vectors: await put(parts.vectors) }),
     ...(parts.featureNames && { featureNames: parts.featureNames }),
     ...(parts.classes && { classes: parts.classes }),
+    ...(parts.rules && { rules: parts.rules }),
   });
   const key = openKeyFile(path.join(hub.data, 'keys/release.pem'));
   if (!key.ok) throw new Error(key.detail);

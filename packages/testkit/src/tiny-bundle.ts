@@ -16,6 +16,7 @@ export interface TinyOptions {
   readonly withBaseline?: boolean;
   /** Bytes of ballast inside the ONNX file, so that it takes several chunks. */
   readonly ballast?: number;
+  readonly rules?: Manifest['rules'];
   /** As manifests of 0.1: no list of chunk hashes. */
   readonly withoutList?: boolean;
   /** Replaces the ONNX bytes, for files that must be refused. */
@@ -160,6 +161,7 @@ export async function buildTinyBundle(release: Signer, options: TinyOptions = {}
       { name: 'shift', kind: 'categorical', input: 'c', index: 0 },
     ],
     task: { kind: 'classification', classes: CLASSES, label: 'label', probabilities: 'probabilities' },
+    ...(options.rules && { rules: options.rules }),
     runtime: { irVersion: 10, opset: 18, mlOpset: 5 },
     lineage: { source: 'uploaded' },
   };

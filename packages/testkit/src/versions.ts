@@ -1,6 +1,6 @@
 // Two versions of one tiny model that can be told apart by their answers, with baseline-free self-test vectors. For tests.
 import { createCipheriv } from 'node:crypto';
-import { buildModel, floats, ints64, node } from '@drover/onnx/build';
+import { buildModel, floats, i, ints64, node } from '@drover/onnx/build';
 
 /** Numbers that nothing makes smaller and no two versions share, so that what is padded travels whole; the same each time. */
 function noise(offset: number, bytes: number): BigInt64Array {
@@ -23,6 +23,38 @@ export function buildOffsetModel(offset: number, padding = 0): Uint8Array {
       ...(padding > 0 ? [ints64('padding', [Math.ceil(padding / 8)], noise(offset, padding))] : []),
     ],
     metadata: { 'drover.kind': 'test' },
+  });
+}
+
+/**
+ * The same with two weak places: where x0 is 1000 or more the run fails, where x1 is negative the answer is not a number.
+ * y = x0 + 2·√x1² + offset otherwise.
+ */
+export function buildFragileModel(offset: number): Uint8Array {
+  return buildModel({
+    name: 'fragile',
+    nodes: [
+      node('Gather', ['x', 'zero'], ['x0'], { axis: i(1) }),
+      node('Gather', ['x', 'one'], ['x1'], { axis: i(1) }),
+      node('Cast', ['x0'], ['index'], { to: i(7) }),
+      // An index beyond the table is what the runtime refuses while it runs.
+      node('Gather', ['table', 'index'], ['none']),
+      node('Sqrt', ['x1'], ['root']),
+      node('Mul', ['root', 'root'], ['x1again']),
+      node('Mul', ['x1again', 'two'], ['twice']),
+      node('Add', ['x0', 'twice'], ['sum']),
+      node('Add', ['sum', 'none'], ['sum2']),
+      node('Add', ['sum2', 'b'], ['y']),
+    ],
+    inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 1] }],
+    initializers: [
+      ints64('zero', [1], [0]),
+      ints64('one', [1], [1]),
+      floats('table', [1000], new Array<number>(1000).fill(0)),
+      floats('two', [1], [2]),
+      floats('b', [1], [offset]),
+    ],
   });
 }
 

@@ -1,5 +1,6 @@
 // Owns the signed documents (root, manifest, desired): their fields, limits and parsing. Never verifies a signature.
 import { accept, type ReasonCode, type Result, refuse } from '@drover/core/reasons';
+import { Rules } from '@drover/wire/http/rules';
 import type { Static, TSchema } from 'typebox';
 import * as Type from 'typebox';
 import * as Value from 'typebox/value';
@@ -63,6 +64,8 @@ export const Manifest = Type.Object({
   outputs: Type.Array(TensorSpec, { minItems: 1, maxItems: 64 }),
   features: Type.Array(Feature, { maxItems: 4096 }),
   task: Type.Optional(Task),
+  /** What a device does when the model should not be believed; agents before 0.3 do not know it. */
+  rules: Type.Optional(Rules),
   runtime: Type.Object({ irVersion: Count, opset: Count, mlOpset: Count }),
   lineage: Type.Object({
     source: Type.Union([Type.Literal('trained'), Type.Literal('uploaded')]),
@@ -141,6 +144,29 @@ function parseAs<T extends TSchema>(schema: T, bytes: Uint8Array, code: ReasonCo
   return refuse(code, `At "${first?.instancePath ?? '/'}" it ${first?.message ?? 'does not match'}.`);
 }
 
+/** What is wrong with the rules for this model; a rule that could never hold is no rule. */
+function findRuleProblem({ rules, features, task, blobs }: Manifest): string | undefined {
+  if (!rules) return undefined;
+  if (!task || features.length === 0) return 'There are rules, and the model has no named fields or no task.';
+  const numeric = new Set(features.filter(({ kind }) => kind === 'numeric').map(({ name }) => name));
+  const limited = rules.limits?.fields ?? [];
+  if (new Set(limited.map(({ field }) => field)).size !== limited.length) return 'Two limits are for the same field.';
+  for (const { field, low, high } of limited) {
+    if (!numeric.has(field)) return `The limit is for "${field}", which is no numeric field.`;
+    if (low === undefined && high === undefined) return `The limit of "${field}" has neither low nor high.`;
+    if (low !== undefined && high !== undefined && low >= high) return `The limit of "${field}" is an empty range.`;
+  }
+  if (rules.limits && limited.length === 0 && !blobs.baseline)
+    return 'The limits name no field, and there is no baseline.';
+  if (rules.novelty && !blobs.baseline) return 'Novelty needs a baseline.';
+  if (rules.confidence && task.kind !== 'classification') return 'Confidence needs a classification.';
+  const { fallback } = rules;
+  if (!fallback) return undefined;
+  if (task.kind === 'regression') return 'value' in fallback ? undefined : 'The fallback of a regression is a value.';
+  if (!('label' in fallback)) return 'The fallback of a classification is a label.';
+  return task.classes.includes(fallback.label) ? undefined : `The fallback "${fallback.label}" is no class.`;
+}
+
 export function parseManifest(payload: Uint8Array): Result<Manifest> {
   const parsed = parseAs(Manifest, payload, 'manifest_invalid');
   if (!parsed.ok) return parsed;
@@ -160,9 +186,10 @@ export function parseManifest(payload: Uint8Array): Result<Manifest> {
   const needed =
     task === undefined ? [] : task.kind === 'regression' ? [task.output] : [task.label, task.probabilities];
   const missing = needed.find((name) => !outputNames.has(name));
-  return missing === undefined
-    ? parsed
-    : refuse('manifest_invalid', `The task names the output "${missing}", which does not exist.`);
+  if (missing !== undefined)
+    return refuse('manifest_invalid', `The task names the output "${missing}", which does not exist.`);
+  const problem = findRuleProblem(parsed.value);
+  return problem === undefined ? parsed : refuse('manifest_invalid', problem);
 }
 
 export const parseDesiredDoc = (payload: Uint8Array): Result<DesiredDoc> =>

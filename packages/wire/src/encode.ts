@@ -62,6 +62,7 @@ const toWire: { [K in MessageKind]: (message: MessageOf[K]) => drover.v1.Envelop
     state: {
       ...m,
       slots: m.slots.map(slotToWire),
+      health: { ...m.health, answerReasons: m.health.answerReasons?.map((one) => ({ ...one })) ?? [] },
       desiredCode: desiredRefusal?.code ?? '',
       desiredDetail: desiredRefusal?.detail ?? '',
     },
@@ -132,6 +133,11 @@ function entryToWire({ subject, at, body }: Entry): drover.v1.Entry.$Properties 
       return { ...head, log: { ...body, code: body.code ?? '' } };
     case 'gap':
       return { ...head, gap: body };
+    case 'samples': {
+      const { slot, manifest, withheld, samples } = body;
+      const list = samples.map((s) => ({ ...s, numbers: [...s.numbers], texts: [...s.texts], scores: [...s.scores] }));
+      return { ...head, samples: { slot, manifest: bytes(manifest), withheld: [...withheld], samples: list } };
+    }
     case 'cmdResult':
       return { ...head, cmdResult: { ...body, code: body.code ?? '', detail: body.detail ?? '' } };
     default:

@@ -38,6 +38,11 @@ export const ENTRY_BYTES = 64 * 1024;
 export const ENTRIES_PER_UP = 1024;
 export const SLOTS_PER_DEVICE = 16;
 export const FEATURES = 16;
+/** Captured rows in one entry, and values of one kind in a row. */
+export const SAMPLES_PER_ENTRY = 256;
+export const VALUES_PER_SAMPLE = 4096;
+/** Reasons that one health report counts. */
+export const REASON_COUNTS = 32;
 export const TEXT_CHARS = 1024;
 export const LABELS_PER_CMD = 256;
 export const SIGNATURES = 8;

@@ -61,6 +61,8 @@ export interface Health {
   readonly outboxEntries: number;
   readonly outboxBytes: number;
   readonly outboxDropped: number;
+  /** Since the start of the process, by reason code: why answers were not simply the model's own. Absent where there was none. */
+  readonly answerReasons?: readonly { readonly code: string; readonly count: number }[];
 }
 
 export interface State {
@@ -140,7 +142,41 @@ export interface CmdResultEntry {
   readonly detail?: string;
 }
 
-export type EntryBody = WindowEntry | LabelsEntry | DeploymentEntry | LogEntry | GapEntry | CmdResultEntry;
+export type SampleWhy = 'unsure' | 'novel' | 'random';
+
+/** One captured row. */
+export interface Sample {
+  readonly predictionId: string;
+  readonly at: number;
+  readonly why: SampleWhy;
+  /** By `why`: the margin, the novelty, the draw. */
+  readonly score: number;
+  /** Numeric features in the order of the manifest; NaN where missing or withheld. */
+  readonly numbers: readonly number[];
+  readonly texts: readonly string[];
+  /** -1 for a regression: then `value` is the answer. */
+  readonly classIndex: number;
+  readonly scores: readonly number[];
+  readonly value: number;
+}
+
+export interface SamplesEntry {
+  readonly kind: 'samples';
+  readonly slot: string;
+  readonly manifest: Digest;
+  /** Fields whose values never leave the device. */
+  readonly withheld: readonly string[];
+  readonly samples: readonly Sample[];
+}
+
+export type EntryBody =
+  | WindowEntry
+  | LabelsEntry
+  | DeploymentEntry
+  | LogEntry
+  | GapEntry
+  | CmdResultEntry
+  | SamplesEntry;
 
 export interface Entry {
   /** Empty for the device itself, otherwise a child behind it. */

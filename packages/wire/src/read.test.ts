@@ -80,7 +80,8 @@ const messages: { [K in MessageKind]: fc.Arbitrary<MessageOf[K]> } = {
       health: fc.record({
         rssBytes: time, cpuRatio: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), diskFreeBytes: time, uptimeMs: time,
         outboxEntries: uint, outboxBytes: time, outboxDropped: uint,
-      }),
+        answerReasons: fc.array(fc.record({ code: text, count: time }), { minLength: 1, maxLength: 32 }),
+      }, { requiredKeys: ['rssBytes', 'cpuRatio', 'diskFreeBytes', 'uptimeMs', 'outboxEntries', 'outboxBytes', 'outboxDropped'] }),
       desiredRefusal: fc.record({ code: text, detail: text }),
     },
     { requiredKeys: ['bootId', 'revision', 'generation', 'slots', 'health'] },
@@ -225,6 +226,15 @@ describe('readEntry', () => {
     at: time,
     body: fc.oneof(
       window,
+      fc.record({
+        kind: fc.constant('samples' as const), slot: name, manifest: digest, withheld: fc.array(text, { maxLength: 3 }),
+        samples: fc.array(fc.record({
+          predictionId: fc.string({ maxLength: 64 }), at: time, why: fc.constantFrom('unsure' as const, 'novel' as const, 'random' as const),
+          score: fc.double({ noNaN: true, noDefaultInfinity: true }), numbers: fc.array(fc.float(), { maxLength: 5 }),
+          texts: fc.array(fc.string(), { maxLength: 3 }), classIndex: fc.integer({ min: -1, max: 999 }),
+          scores: fc.array(fc.double(), { maxLength: 3 }), value: fc.double(),
+        }), { maxLength: 3 }),
+      }), // biome-ignore format: one kind
       fc.record({ kind: fc.constant('log' as const), level: fc.nat(60), message: text, code: text }),
       fc.record({ kind: fc.constant('gap' as const), fromSeq: time, toSeq: time, entries: uint, bytes: uint }),
       fc.record({ kind: fc.constant('cmdResult' as const), cmdId: id, ok: fc.boolean(), code: text, detail: text }),

@@ -3,6 +3,7 @@ import { DEVICE_STATES, HUB_STATES } from '@drover/core/deployment/table';
 import { type Result, refuse } from '@drover/core/reasons';
 import { SCHEMA } from './encode.ts';
 import { FieldCheck } from './fields.ts';
+import { readSample } from './read-sample.ts';
 import './protobuf.ts';
 import { drover } from './gen/drover.js';
 import * as limits from './limits.ts';
@@ -138,6 +139,12 @@ const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>
       outboxEntries: f.uint('health.outboxEntries', m.health?.outboxEntries),
       outboxBytes: f.uint('health.outboxBytes', m.health?.outboxBytes),
       outboxDropped: f.uint('health.outboxDropped', m.health?.outboxDropped),
+      ...(m.health?.answerReasons?.length && {
+        answerReasons: f.list('health.answerReasons', m.health.answerReasons, limits.REASON_COUNTS, (one) => ({
+          code: f.text('health.answerReasons.code', one.code, 64),
+          count: f.uint('health.answerReasons.count', one.count),
+        })),
+      }),
     },
     ...(m.desiredCode && {
       desiredRefusal: {
@@ -322,6 +329,13 @@ const entryReaders: {
     entries: f.uint('entries', g.entries),
     bytes: f.uint('bytes', g.bytes),
   }),
+  samples: (f, m) => ({
+    kind: 'samples',
+    slot: f.name('slot', m.slot),
+    manifest: f.digest('manifest', m.manifest ?? NO_BYTES),
+    withheld: f.list('withheld', m.withheld, limits.VALUES_PER_SAMPLE, (name) => f.text('withheld', name, 256)),
+    samples: f.list('samples', m.samples, limits.SAMPLES_PER_ENTRY, (s) => readSample(f, s)),
+  }),
   cmdResult: (f, c) => ({
     kind: 'cmdResult',
     cmdId: f.id('cmdId', c.cmdId),
@@ -337,6 +351,7 @@ function readEntryBody(f: FieldCheck, entry: WireEntry): EntryBody | undefined {
   if (entry.deployment) return entryReaders.deployment(f, entry.deployment);
   if (entry.log) return entryReaders.log(f, entry.log);
   if (entry.gap) return entryReaders.gap(f, entry.gap);
+  if (entry.samples) return entryReaders.samples(f, entry.samples);
   if (entry.cmdResult) return entryReaders.cmdResult(f, entry.cmdResult);
   return undefined;
 }

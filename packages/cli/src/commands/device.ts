@@ -119,6 +119,9 @@ function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
             'outbox',
             `${formatCount(health.outboxEntries)} entries, ${formatBytes(health.outboxBytes)}, ${formatCount(health.outboxDropped)} dropped`,
           ],
+          ...(health.answerReasons ?? []).map(
+            ({ code, count }) => ['answers', `${formatCount(count)} ${code} since it started`] as const,
+          ),
         ] as const)
       : []),
   ]);

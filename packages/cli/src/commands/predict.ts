@@ -76,7 +76,8 @@ interface AgentFile {
   readonly socket?: string | null;
 }
 
-function findAgent(cli: Cli, options: PredictOptions): AgentAddress {
+/** `--agent` > DROVER_AGENT > the agent that runs on the data directory. */
+export function findAgent(cli: Cli, options: Pick<PredictOptions, 'agent' | 'data'>): AgentAddress {
   const given = options.agent ?? cli.shell.env['DROVER_AGENT'];
   if (given !== undefined)
     return given.startsWith('unix:')

@@ -2,6 +2,7 @@
 // The release key never leaves this process.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { checkModel } from '@drover/onnx/check';
 import { blobRefOf } from '@drover/trust/chunk-list';
 import { type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
@@ -9,9 +10,11 @@ import { digestOf, signPayload } from '@drover/trust/dsse';
 import { type OmsSigner, openOmsKeyFile } from '@drover/trust/oms/key';
 import { signVersion } from '@drover/trust/oms/version-files';
 import type { PublisherOrder } from '@drover/trust/tuf/publisher';
-import type { Static } from '@drover/wire/http/check';
+import { readAs, type Static } from '@drover/wire/http/check';
 import { Blob, Confidential, ModelSignature, PrepareResponse, Version } from '@drover/wire/http/models';
+import { Rules } from '@drover/wire/http/rules';
 import type { Command } from 'commander';
+import { parse as parseYaml } from 'yaml';
 import { CliFailure, EXIT, failRefused, failUsage } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import { formatBytes, shortDigest } from '../table.ts';
@@ -25,6 +28,7 @@ export interface Bundle {
   readonly vectors?: Uint8Array | undefined;
   readonly featureNames?: readonly string[] | undefined;
   readonly classes?: readonly string[] | undefined;
+  readonly rules?: Rules | undefined;
 }
 
 export interface Registered {
@@ -63,6 +67,7 @@ function checkProposal(bundle: Bundle, proposal: Static<typeof PrepareResponse>,
   if (manifest.model !== bundle.name) return refuse(`it names the model "${manifest.model}", not "${bundle.name}".`);
   if (manifest.version !== proposal.version)
     return refuse(`it names version ${manifest.version}, not ${proposal.version}.`);
+  if (!isDeepStrictEqual(manifest.rules, bundle.rules)) return refuse('its rules are not those given here.');
   for (const part of ['model', 'baseline', 'vectors'] as const) {
     const own = bundle[part];
     const theirs = manifest.blobs[part];
@@ -109,6 +114,7 @@ export async function registerBundle(
     ...(vectors ? { vectors: vectors.sha256 } : {}),
     ...(bundle.featureNames ? { featureNames: bundle.featureNames } : {}),
     ...(bundle.classes ? { classes: bundle.classes } : {}),
+    ...(bundle.rules ? { rules: bundle.rules } : {}),
   };
   const proposal = await client.ask(PrepareResponse, at('models', bundle.name, 'prepare'), {
     method: 'POST',
@@ -158,6 +164,22 @@ function readGiven(cli: Cli, file: string): Uint8Array {
   }
 }
 
+/** What is not a rule is refused here, before anything is uploaded. */
+export function readRules(cli: Cli, file: string): Rules {
+  let rules: unknown;
+  try {
+    rules = parseYaml(Buffer.from(readGiven(cli, file)).toString('utf8'), { maxAliasCount: 0 });
+  } catch (error) {
+    if (error instanceof CliFailure) throw error;
+    throw failUsage(
+      `"${file}" cannot be read (${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}).`,
+    );
+  }
+  const checked = readAs(Rules, rules);
+  if (checked.ok) return checked.value;
+  throw failUsage(`"${file}" does not hold rules. ${checked.detail}`, 'See docs/device-rules.md.');
+}
+
 /** The key beside the release key, unless another is named; undefined when there is none. */
 function openOutsidersKey(cli: Cli, options: RegisterOptions): OmsSigner | undefined {
   const beside = options.key?.[0] ?? path.join(locateHub(cli, options).hubData.value, 'keys', 'release.pem');
@@ -180,6 +202,7 @@ interface RegisterOptions extends PublisherOptions {
   readonly featureNames?: string[];
   readonly classes?: string[];
   readonly confidential?: boolean;
+  readonly rules?: string;
 }
 
 export function addRegisterCommand(model: Command, cli: Cli): void {
@@ -195,6 +218,7 @@ export function addRegisterCommand(model: Command, cli: Cli): void {
     .option('--vectors <file>', 'self-test vectors that a device must reproduce before it switches')
     .option('--feature-names <a,b>', 'names of the input columns, where the file does not say them', parseList)
     .option('--classes <x,y>', 'names of the classes; the last is the positive one', parseList)
+    .option('--rules <file>', 'YAML or JSON: limits, novelty, confidence, latency, fallback (docs/device-rules.md)')
     .option('--confidential', 'artifacts of this model leave the hub only sealed, one key for each device')
     .option('--oms-key <file>', 'key that signs the model for outsiders; else oms.pem beside the release key')
     .addHelpText('after', `
@@ -216,6 +240,7 @@ Examples:
         vectors: options.vectors === undefined ? undefined : readGiven(cli, options.vectors),
         featureNames: options.featureNames,
         classes: options.classes,
+        rules: options.rules === undefined ? undefined : readRules(cli, options.rules),
       }, order, { oms, minRelease: options.minRelease });
       for (const warning of registered.warnings) cli.shell.err(`warning: ${warning}\n`);
       if (oms === undefined) cli.shell.err('note: there is no oms.pem beside the release key, so outsiders get no signature; make one with "drover model oms-key FILE".\n');

@@ -13,7 +13,7 @@ import {
   addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseList, parseModelName, parseWhole,
   present, tableFor, timeoutOption, waitFor,
 } from './common.ts'; // biome-ignore format: one list
-import { markConfidential } from './register.ts';
+import { markConfidential, readRules } from './register.ts';
 
 export type RunView = Static<typeof Run>;
 const ENDED = new Set<string>(['succeeded', 'failed', 'cancelled']);
@@ -113,6 +113,7 @@ interface TrainOptions extends ConnectionOptions {
   readonly timeout: number;
   readonly wait: boolean;
   readonly confidential?: boolean;
+  readonly rules?: string;
 }
 
 export function toRoles(
@@ -142,6 +143,7 @@ async function train(cli: Cli, file: string, options: TrainOptions): Promise<voi
       `"${file}" cannot be read (${error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : ''}).`,
     );
   }
+  const rules = options.rules === undefined ? undefined : readRules(cli, options.rules);
   const client = connect(cli, options);
   if (options.confidential) await markConfidential(client, options.name);
   const dataset = await uploadDataset(client, path.basename(full), bytes);
@@ -152,6 +154,7 @@ async function train(cli: Cli, file: string, options: TrainOptions): Promise<voi
     ...(options.trainer ? { trainer: options.trainer } : {}),
     ...(options.param ? { parameters: options.param } : {}),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(rules && { rules }),
     timeoutSeconds: Math.max(1, Math.min(86_400, Math.ceil(options.timeout / 1000))),
   };
   const started = await client.ask(Run, at('runs'), { method: 'POST', body });
@@ -202,6 +205,7 @@ export function addTrainCommand(model: Command, cli: Cli): void {
     .addOption(new Option('--trainer <kind>', 'boosted trees or a linear model').choices(['gbdt', 'linear']))
     .option('--param <name=value>', 'a parameter of the trainer; may be given several times', parseParameter)
     .option('--seed <n>', 'seed of everything random', parseWhole)
+    .option('--rules <file>', 'YAML or JSON: limits, novelty, confidence, latency, fallback (docs/device-rules.md)')
     .option('--confidential', 'artifacts of this model leave the hub only sealed, one key for each device')
     .addOption(timeoutOption('longest time to train', '10m'))
     .option('--no-wait', 'return as soon as the run is queued')

@@ -644,6 +644,9 @@ export namespace drover {
             /** Health outboxDropped. */
             outboxDropped?: (number|null);
 
+            /** Health answerReasons. */
+            answerReasons: drover.v1.ReasonCount.$Properties[];
+
             /**
              * Encodes the specified Health message. Does not implicitly {@link drover.v1.Health.verify|verify} messages.
              * @param message Health message or plain object to encode
@@ -689,12 +692,78 @@ export namespace drover {
                 /** Health outboxDropped */
                 outboxDropped?: (number|null);
 
+                /** Health answerReasons */
+                answerReasons?: (drover.v1.ReasonCount.$Properties[]|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Health. */
             type $Shape = drover.v1.Health.$Properties;
+        }
+
+        /**
+         * Properties of a ReasonCount.
+         * @deprecated Use drover.v1.ReasonCount.$Properties instead.
+         */
+        interface IReasonCount extends drover.v1.ReasonCount.$Properties {
+        }
+
+        /** Represents a ReasonCount. */
+        class ReasonCount {
+
+            /**
+             * Constructs a new ReasonCount.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.ReasonCount.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** ReasonCount code. */
+            code?: (string|null);
+
+            /** ReasonCount count. */
+            count?: (number|null);
+
+            /**
+             * Encodes the specified ReasonCount message. Does not implicitly {@link drover.v1.ReasonCount.verify|verify} messages.
+             * @param message ReasonCount message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.ReasonCount.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a ReasonCount message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.ReasonCount & drover.v1.ReasonCount.$Shape} ReasonCount
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.ReasonCount & drover.v1.ReasonCount.$Shape;
+        }
+
+        namespace ReasonCount {
+
+            /** Properties of a ReasonCount. */
+            interface $Properties {
+
+                /** ReasonCount code */
+                code?: (string|null);
+
+                /** ReasonCount count */
+                count?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a ReasonCount. */
+            type $Shape = drover.v1.ReasonCount.$Properties;
         }
 
         /**
@@ -878,8 +947,11 @@ export namespace drover {
             /** Entry cmdResult. */
             cmdResult?: (drover.v1.CmdResult.$Properties|null);
 
+            /** Entry samples. */
+            samples?: (drover.v1.Samples.$Properties|null);
+
             /** Entry kind. */
-            kind?: ("window"|"labels"|"deployment"|"log"|"gap"|"cmdResult");
+            kind?: ("window"|"labels"|"deployment"|"log"|"gap"|"cmdResult"|"samples");
 
             /**
              * Encodes the specified Entry message. Does not implicitly {@link drover.v1.Entry.verify|verify} messages.
@@ -929,8 +1001,11 @@ export namespace drover {
                 /** Entry cmdResult */
                 cmdResult?: (drover.v1.CmdResult.$Properties|null);
 
+                /** Entry samples */
+                samples?: (drover.v1.Samples.$Properties|null);
+
                 /** Entry kind */
-                kind?: ("window"|"labels"|"deployment"|"log"|"gap"|"cmdResult");
+                kind?: ("window"|"labels"|"deployment"|"log"|"gap"|"cmdResult"|"samples");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -946,9 +1021,10 @@ export namespace drover {
               log?: drover.v1.Log.$Shape|null;
               gap?: drover.v1.Gap.$Shape|null;
               cmdResult?: drover.v1.CmdResult.$Shape|null;
+              samples?: drover.v1.Samples.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; window?: null; labels?: null; deployment?: null; log?: null; gap?: null; cmdResult?: null }|{ kind?: "window"; window: drover.v1.Window.$Shape; labels?: null; deployment?: null; log?: null; gap?: null; cmdResult?: null }|{ kind?: "labels"; window?: null; labels: drover.v1.Labels.$Shape; deployment?: null; log?: null; gap?: null; cmdResult?: null }|{ kind?: "deployment"; window?: null; labels?: null; deployment: drover.v1.DeploymentReport.$Shape; log?: null; gap?: null; cmdResult?: null }|{ kind?: "log"; window?: null; labels?: null; deployment?: null; log: drover.v1.Log.$Shape; gap?: null; cmdResult?: null }|{ kind?: "gap"; window?: null; labels?: null; deployment?: null; log?: null; gap: drover.v1.Gap.$Shape; cmdResult?: null }|{ kind?: "cmdResult"; window?: null; labels?: null; deployment?: null; log?: null; gap?: null; cmdResult: drover.v1.CmdResult.$Shape })
+              ({ kind?: undefined; window?: null; labels?: null; deployment?: null; log?: null; gap?: null; cmdResult?: null; samples?: null }|{ kind?: "window"; window: drover.v1.Window.$Shape; labels?: null; deployment?: null; log?: null; gap?: null; cmdResult?: null; samples?: null }|{ kind?: "labels"; window?: null; labels: drover.v1.Labels.$Shape; deployment?: null; log?: null; gap?: null; cmdResult?: null; samples?: null }|{ kind?: "deployment"; window?: null; labels?: null; deployment: drover.v1.DeploymentReport.$Shape; log?: null; gap?: null; cmdResult?: null; samples?: null }|{ kind?: "log"; window?: null; labels?: null; deployment?: null; log: drover.v1.Log.$Shape; gap?: null; cmdResult?: null; samples?: null }|{ kind?: "gap"; window?: null; labels?: null; deployment?: null; log?: null; gap: drover.v1.Gap.$Shape; cmdResult?: null; samples?: null }|{ kind?: "cmdResult"; window?: null; labels?: null; deployment?: null; log?: null; gap?: null; cmdResult: drover.v1.CmdResult.$Shape; samples?: null }|{ kind?: "samples"; window?: null; labels?: null; deployment?: null; log?: null; gap?: null; cmdResult?: null; samples: drover.v1.Samples.$Shape })
             );
         }
 
@@ -1514,6 +1590,186 @@ export namespace drover {
 
             /** Shape of a CmdResult. */
             type $Shape = drover.v1.CmdResult.$Properties;
+        }
+
+        /**
+         * Properties of a Samples.
+         * @deprecated Use drover.v1.Samples.$Properties instead.
+         */
+        interface ISamples extends drover.v1.Samples.$Properties {
+        }
+
+        /** Represents a Samples. */
+        class Samples {
+
+            /**
+             * Constructs a new Samples.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Samples.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Samples slot. */
+            slot?: (string|null);
+
+            /** Samples manifest. */
+            manifest?: (Uint8Array|null);
+
+            /** Samples withheld. */
+            withheld: string[];
+
+            /** Samples samples. */
+            samples: drover.v1.Sample.$Properties[];
+
+            /**
+             * Encodes the specified Samples message. Does not implicitly {@link drover.v1.Samples.verify|verify} messages.
+             * @param message Samples message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Samples.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Samples message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Samples & drover.v1.Samples.$Shape} Samples
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Samples & drover.v1.Samples.$Shape;
+        }
+
+        namespace Samples {
+
+            /** Properties of a Samples. */
+            interface $Properties {
+
+                /** Samples slot */
+                slot?: (string|null);
+
+                /** Samples manifest */
+                manifest?: (Uint8Array|null);
+
+                /** Samples withheld */
+                withheld?: (string[]|null);
+
+                /** Samples samples */
+                samples?: (drover.v1.Sample.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Samples. */
+            type $Shape = drover.v1.Samples.$Properties;
+        }
+
+        /**
+         * Properties of a Sample.
+         * @deprecated Use drover.v1.Sample.$Properties instead.
+         */
+        interface ISample extends drover.v1.Sample.$Properties {
+        }
+
+        /** Represents a Sample. */
+        class Sample {
+
+            /**
+             * Constructs a new Sample.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Sample.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Sample predictionId. */
+            predictionId?: (string|null);
+
+            /** Sample at. */
+            at?: (number|null);
+
+            /** Sample why. */
+            why?: (string|null);
+
+            /** Sample score. */
+            score?: (number|null);
+
+            /** Sample numbers. */
+            numbers: number[];
+
+            /** Sample texts. */
+            texts: string[];
+
+            /** Sample classIndex. */
+            classIndex?: (number|null);
+
+            /** Sample scores. */
+            scores: number[];
+
+            /** Sample value. */
+            value?: (number|null);
+
+            /**
+             * Encodes the specified Sample message. Does not implicitly {@link drover.v1.Sample.verify|verify} messages.
+             * @param message Sample message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Sample.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Sample message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Sample & drover.v1.Sample.$Shape} Sample
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Sample & drover.v1.Sample.$Shape;
+        }
+
+        namespace Sample {
+
+            /** Properties of a Sample. */
+            interface $Properties {
+
+                /** Sample predictionId */
+                predictionId?: (string|null);
+
+                /** Sample at */
+                at?: (number|null);
+
+                /** Sample why */
+                why?: (string|null);
+
+                /** Sample score */
+                score?: (number|null);
+
+                /** Sample numbers */
+                numbers?: (number[]|null);
+
+                /** Sample texts */
+                texts?: (string[]|null);
+
+                /** Sample classIndex */
+                classIndex?: (number|null);
+
+                /** Sample scores */
+                scores?: (number[]|null);
+
+                /** Sample value */
+                value?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Sample. */
+            type $Shape = drover.v1.Sample.$Properties;
         }
 
         /**

@@ -76,6 +76,7 @@ export const DeviceDetail = Type.Object({
     Type.Object({
       rssBytes: Count, cpuRatio: Type.Number(), diskFreeBytes: Count, uptimeMs: Count,
       outboxEntries: Count, outboxBytes: Count, outboxDropped: Count,
+      answerReasons: Type.Optional(Type.Array(Type.Object({ code: Type.String(), count: Count }))),
     }),
     Type.Null(),
   ]), // biome-ignore format: numbers

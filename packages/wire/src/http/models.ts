@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import * as Type from 'typebox';
 import { Count, EnvelopeJson, Hex64, Id, Instant, Name } from './common.ts';
 import { PublicationRequest } from './release.ts';
+import { Rules } from './rules.ts';
 
 export const Blob = Type.Object({ sha256: Hex64, size: Count });
 export type Blob = Static<typeof Blob>;
@@ -15,6 +16,8 @@ export const PrepareRequest = Type.Object({
   /** Names for the columns of the first input, where the file does not say them. */
   featureNames: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 4096 })),
   classes: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 1000 })),
+  /** What devices do when the model should not be believed; absent from requests to a hub of 0.2. */
+  rules: Type.Optional(Rules),
 });
 export type PrepareRequest = Static<typeof PrepareRequest>;
 

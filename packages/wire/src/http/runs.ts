@@ -2,6 +2,7 @@
 import type { Static } from 'typebox';
 import * as Type from 'typebox';
 import { Count, Hex64, Id, Instant, Name } from './common.ts';
+import { Rules } from './rules.ts';
 
 /** A stored data set: immutable bytes known by their digest. */
 export const Dataset = Type.Object({ sha256: Hex64, name: Type.String(), size: Count, createdAt: Instant });
@@ -30,6 +31,8 @@ export const RunRequest = Type.Object({
   parameters: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
   seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 })),
   timeoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
+  /** Rules that the version carries (docs/device-rules.md). */
+  rules: Type.Optional(Rules),
 });
 export type RunRequest = Static<typeof RunRequest>;
 
