@@ -116,6 +116,8 @@ describe('drift', () => {
     expect(await drover('calibrate', '--device', 'press-2')).toMatch(
       /windows of 1 devices[\s\S]*numeric .* (MORE than stated|not enough)/,
     );
+    expect(await drover('metrics')).toMatch(/model\.latency_p99 +microseconds +windows/);
+    expect(await drover('metrics', 'press-1', '--all')).toMatch(/default: wear@1 .* model\.predictions/);
     const ports = samePorts(hub);
     await hub.kill();
     hub = await startHub(path.join(dir, 'hub'), ports, ENV);

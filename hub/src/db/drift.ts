@@ -21,7 +21,17 @@ export const listSenders = (
 
 export type DriftWindow = Pick<
   WindowsTable,
-  'startAt' | 'endAt' | 'slot' | 'manifest' | 'bootId' | 'number' | 'revision' | 'stats' | 'receivedAt'
+  | 'startAt'
+  | 'endAt'
+  | 'slot'
+  | 'manifest'
+  | 'bootId'
+  | 'number'
+  | 'revision'
+  | 'rows'
+  | 'errors'
+  | 'stats'
+  | 'receivedAt'
 >;
 
 const COLUMNS = [
@@ -32,6 +42,8 @@ const COLUMNS = [
   'bootId',
   'number',
   'revision',
+  'rows',
+  'errors',
   'stats',
   'receivedAt',
 ] as const;

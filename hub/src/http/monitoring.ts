@@ -1,17 +1,22 @@
 // Serves what the fleet reports and what the hub is doing. Never merges a window itself.
+import { METRICS } from '@drover/core/health/catalogue';
 import { type Result, refuse } from '@drover/core/reasons';
+import { DeviceId } from '@drover/wire/http/common';
 import {
   Calibration,
   CalibrationQuery,
+  DeviceMetrics,
   DriftQuery,
   DriftView,
+  MetricCatalogue,
+  MetricsQuery,
   Rebaselined,
   RebaselineRequest,
   Status,
   Summary,
   SummaryQuery,
 } from '@drover/wire/http/monitoring';
-import type { Static } from 'typebox';
+import Type, { type Static } from 'typebox';
 import type { DriftFilter } from '../monitoring/drift-view.ts';
 import type { Summarise } from '../monitoring/summary.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
@@ -21,6 +26,7 @@ export interface MonitoringRouteDeps {
   readonly summarise: Summarise;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
+  readonly measure: (device: string, hours: number) => Promise<Result<DeviceMetrics>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly status: () => Promise<Static<typeof Status>>;
 }
@@ -102,6 +108,33 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
     async (request, reply) => {
       const done = await deps.calibrate(request.query);
       return done.ok ? reply.send(done.value) : sendRefusal(reply, done);
+    },
+  );
+
+  api.get(
+    '/api/v1/metrics',
+    {
+      config: { needs: 'viewer' },
+      schema: { tags, summary: 'The names of all metrics', response: { 200: MetricCatalogue, ...problemResponses } },
+    },
+    async () => ({ items: [...METRICS] }),
+  );
+
+  api.get(
+    '/api/v1/devices/:id/metrics',
+    {
+      config: { needs: 'viewer' },
+      schema: {
+        tags,
+        summary: 'The metrics of a device and of the models on it',
+        params: Type.Object({ id: DeviceId }),
+        querystring: MetricsQuery,
+        response: { 200: DeviceMetrics, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const found = await deps.measure(request.params.id, request.query.hours ?? 24);
+      return found.ok ? reply.send(found.value) : sendRefusal(reply, found);
     },
   );
 

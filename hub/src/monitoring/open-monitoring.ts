@@ -5,6 +5,7 @@ import { accept, type Result, refuse } from '@drover/core/reasons';
 import type {
   Calibration,
   CalibrationQuery,
+  DeviceMetrics,
   DriftView,
   Rebaselined,
   RebaselineRequest,
@@ -17,6 +18,7 @@ import { readDevice } from '../db/devices.ts';
 import { listLabels } from '../db/drift.ts';
 import type { Store } from '../db/store.ts';
 import { calibrateDevice } from './calibrate.ts';
+import { measureHealth } from './device-metrics.ts';
 import { type FeatureDrift, openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
 import { openModelFacts, type ReadModelFacts } from './model-facts.ts';
@@ -30,6 +32,7 @@ export interface Monitoring {
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
   readonly readFacts: ReadModelFacts;
+  readonly measure: (device: string, hours: number) => Promise<Result<DeviceMetrics>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
 }
@@ -54,6 +57,11 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     close: () => retention.close(),
     readDrift: () => book.read(),
     readFacts,
+    async measure(device, hours) {
+      const readDrift = () => book.read();
+      const found = await measureHealth({ store, readFacts, readDrift, now }, device, now() - 3_600_000 * hours);
+      return found ? accept({ ...found, models: [...found.models] }) : refuse('device_unknown', `"${device}".`);
+    },
     async calibrate({ device, model, since, until }) {
       if ((await readDevice(store, device)) === undefined) return refuse('device_unknown', `"${device}".`);
       const from = since === undefined ? 0 : Date.parse(since);

@@ -16,6 +16,7 @@ import { addKeyCommands } from './commands/keys.ts';
 import { addChangeCommands } from './commands/keys-change.ts';
 import { addInitCommand } from './commands/keys-init.ts';
 import { addLabelsCommands } from './commands/labels.ts';
+import { addMetricsCommand } from './commands/metrics.ts';
 import { addModelCommands } from './commands/model.ts';
 import { addModelBundleCommands } from './commands/model-bundle.ts';
 import { addTokenCommands, addUserCommands } from './commands/people.ts';
@@ -95,6 +96,7 @@ export function buildProgram(cli: Cli): Command {
   addDriftCommand(program, cli);
   addAlertCommands(program, cli);
   addCalibrateCommand(program, cli);
+  addMetricsCommand(program, cli);
   addEnrolmentCommands(addDeviceCommands(program, cli), cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);

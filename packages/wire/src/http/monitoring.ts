@@ -148,6 +148,36 @@ export const Rebaselined = Type.Object({
 });
 export type Rebaselined = Static<typeof Rebaselined>;
 
+export const MetricDefinition = Type.Object({
+  name: Type.String(),
+  unit: Type.String(),
+  source: Type.String(),
+  means: Type.String(),
+  isDefault: Type.Boolean(),
+});
+export const MetricCatalogue = Type.Object({ items: Type.Array(MetricDefinition) });
+export type MetricCatalogue = Static<typeof MetricCatalogue>;
+
+/** By name; null is not known. */
+const MetricValues = Type.Record(Type.String(), Type.Union([Type.Number(), Type.Null()]));
+export const MetricsQuery = Type.Object({
+  /** Windows of so many hours; 24 without it. */
+  hours: Type.Optional(Type.Integer({ minimum: 1, maximum: 720 })),
+});
+export const DeviceMetrics = Type.Object({
+  device: MetricValues,
+  models: Type.Array(
+    Type.Object({
+      slot: Name,
+      manifest: Hex64,
+      model: Type.Union([Name, Type.Null()]),
+      version: Type.Union([Count, Type.Null()]),
+      values: MetricValues,
+    }),
+  ),
+});
+export type DeviceMetrics = Static<typeof DeviceMetrics>;
+
 export const CalibrationQuery = Type.Object({
   device: DeviceId,
   model: Type.Optional(Name),
