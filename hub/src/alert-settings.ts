@@ -21,6 +21,30 @@ export const ALERT_SETTINGS = {
     env: 'DROVER_HUB_ALERT_SECRET_FILE',
     means: 'File (mode 0600) with the secret that signs what is posted (HMAC-SHA256).',
   },
+  smtp: {
+    schema: Type.String({ pattern: '^smtps?://([^\\s@/]+@)?[^\\s@/]{1,255}$' }),
+    flag: 'smtp',
+    env: 'DROVER_HUB_SMTP',
+    means: 'Mail server, as smtp://user@host:587 (STARTTLS) or smtps://user@host:465.',
+  },
+  smtpPasswordFile: {
+    schema: Type.String({ minLength: 1, maxLength: 4096 }),
+    flag: 'smtp-password-file',
+    env: 'DROVER_HUB_SMTP_PASSWORD_FILE',
+    means: 'File (mode 0600) with the password of its user.',
+  },
+  alertMailFrom: {
+    schema: Type.String({ pattern: '^[^\\s@<>]{1,64}@[^\\s@<>]{1,255}$' }),
+    flag: 'alert-mail-from',
+    env: 'DROVER_HUB_ALERT_MAIL_FROM',
+    means: 'Address that mails come from.',
+  },
+  alertMailTo: {
+    schema: Type.Array(Type.String({ pattern: '^[^\\s@<>]{1,64}@[^\\s@<>]{1,255}$' }), { maxItems: 8 }),
+    flag: 'alert-mail-to',
+    env: 'DROVER_HUB_ALERT_MAIL_TO',
+    means: 'Address that incidents are mailed to: the last channel of escalation, the only one without webhooks.',
+  },
 } as const;
 
-export const ALERT_DEFAULTS = { alertSeconds: 30, alertWebhooks: [] as string[] };
+export const ALERT_DEFAULTS = { alertSeconds: 30, alertWebhooks: [] as string[], alertMailTo: [] as string[] };

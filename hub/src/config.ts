@@ -181,6 +181,9 @@ type Optional =
   | 'caKeyFile'
   | 'driftLearnHours'
   | 'alertSecretFile'
+  | 'smtp'
+  | 'smtpPasswordFile'
+  | 'alertMailFrom'
   | 'oidcIssuer'
   | 'oidcClientId'
   | 'oidcClientSecretFile';
