@@ -1,6 +1,6 @@
 // Drift from end to end: a model that the hub trained, real agents that are fed from files and send a window a second, and what
 // `drover drift` says before, when one of them moves, and after the hub was killed.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   deploy,
@@ -118,6 +118,11 @@ describe('drift', () => {
     );
     expect(await drover('metrics')).toMatch(/model\.latency_p99 +microseconds +windows/);
     expect(await drover('metrics', 'press-1', '--all')).toMatch(/default: wear@1 .* model\.predictions/);
+    const table = path.join(dir, 'windows.csv');
+    await drover('windows', 'export', '--device', 'press-1', '--out', table);
+    const [head, first] = readFileSync(table, 'utf8').split('\r\n');
+    expect(head).toMatch(/^device,slot,model,version,manifest,start,end,rows,/);
+    expect(first).toMatch(/^press-1,default,wear,1,[0-9a-f]{64},/);
     const ports = samePorts(hub);
     await hub.kill();
     hub = await startHub(path.join(dir, 'hub'), ports, ENV);

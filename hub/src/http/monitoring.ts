@@ -1,4 +1,5 @@
 // Serves what the fleet reports and what the hub is doing. Never merges a window itself.
+import { Readable } from 'node:stream';
 import { METRICS } from '@drover/core/health/catalogue';
 import { type Result, refuse } from '@drover/core/reasons';
 import { DeviceId } from '@drover/wire/http/common';
@@ -15,6 +16,7 @@ import {
   Status,
   Summary,
   SummaryQuery,
+  WindowExportQuery,
 } from '@drover/wire/http/monitoring';
 import Type, { type Static } from 'typebox';
 import type { DriftFilter } from '../monitoring/drift-view.ts';
@@ -26,6 +28,7 @@ export interface MonitoringRouteDeps {
   readonly summarise: Summarise;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
+  readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string>>;
   readonly measure: (device: string, hours: number) => Promise<Result<DeviceMetrics>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly status: () => Promise<Static<typeof Status>>;
@@ -108,6 +111,20 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
     async (request, reply) => {
       const done = await deps.calibrate(request.query);
       return done.ok ? reply.send(done.value) : sendRefusal(reply, done);
+    },
+  );
+
+  api.get(
+    '/api/v1/windows/export',
+    {
+      config: { needs: 'viewer' },
+      schema: { tags, summary: 'Kept windows as CSV, a line for each feature', querystring: WindowExportQuery },
+    },
+    async (request, reply) => {
+      const lines = deps.exportWindows(request.query);
+      return lines.ok
+        ? reply.type('text/csv; charset=utf-8').send(Readable.from(lines.value))
+        : sendRefusal(reply, lines);
     },
   );
 

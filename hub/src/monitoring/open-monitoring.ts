@@ -9,6 +9,7 @@ import type {
   DriftView,
   Rebaselined,
   RebaselineRequest,
+  WindowExportQuery,
 } from '@drover/wire/http/monitoring';
 import type { Logger } from 'pino';
 import type { Static } from 'typebox';
@@ -21,6 +22,7 @@ import { calibrateDevice } from './calibrate.ts';
 import { measureHealth } from './device-metrics.ts';
 import { type FeatureDrift, openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
+import { exportWindows } from './export-windows.ts';
 import { openModelFacts, type ReadModelFacts } from './model-facts.ts';
 import { rebaseline } from './rebaseline.ts';
 import { startRetention } from './retention.ts';
@@ -32,6 +34,7 @@ export interface Monitoring {
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
   readonly readFacts: ReadModelFacts;
+  readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string>>;
   readonly measure: (device: string, hours: number) => Promise<Result<DeviceMetrics>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
@@ -43,6 +46,18 @@ export interface MonitoringDeps {
   readonly now: () => number;
   readonly config: Pick<HubConfig, 'dev' | 'driftLearnHours' | 'windowDays' | 'summaryDays' | 'logDays'>;
   readonly log: Logger;
+}
+
+/** From the beginning where it does not say, until now. */
+function readSpan(
+  since: string | undefined,
+  until: string | undefined,
+  now: number,
+): Result<{ since: number; until: number }> {
+  const [from, to] = [since === undefined ? 0 : Date.parse(since), until === undefined ? now : Date.parse(until)];
+  return Number.isFinite(from) && Number.isFinite(to)
+    ? accept({ since: from, until: to })
+    : refuse('request_invalid', '"since" and "until" must be RFC 3339 instants such as 2026-03-01T00:00:00Z.');
 }
 
 export function openMonitoring({ store, blobs, now, config, log }: MonitoringDeps): Monitoring {
@@ -57,6 +72,10 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     close: () => retention.close(),
     readDrift: () => book.read(),
     readFacts,
+    exportWindows({ device, model, since, until }) {
+      const span = readSpan(since, until, now());
+      return span.ok ? accept(exportWindows({ store, readFacts }, { device, model, ...span.value })) : span;
+    },
     async measure(device, hours) {
       const readDrift = () => book.read();
       const found = await measureHealth({ store, readFacts, readDrift, now }, device, now() - 3_600_000 * hours);
@@ -64,12 +83,10 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     },
     async calibrate({ device, model, since, until }) {
       if ((await readDevice(store, device)) === undefined) return refuse('device_unknown', `"${device}".`);
-      const from = since === undefined ? 0 : Date.parse(since);
-      const to = until === undefined ? now() : Date.parse(until);
-      if (!Number.isFinite(from) || !Number.isFinite(to))
-        return refuse('request_invalid', '"since" and "until" must be RFC 3339 instants such as 2026-03-01T00:00:00Z.');
+      const span = readSpan(since, until, now());
+      if (!span.ok) return span;
       const { windowsPerFalseAlarm } = settings;
-      const counts = await calibrateDevice({ store, readFacts, settings }, { device, model, since: from, until: to });
+      const counts = await calibrateDevice({ store, readFacts, settings }, { device, model, ...span.value });
       return accept({ ...counts, windowsPerFalseAlarm });
     },
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),

@@ -30,6 +30,7 @@ import { addRunCommands, addTrainCommand } from './commands/run.ts';
 import { addSampleCommands } from './commands/samples.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addWindowsCommands } from './commands/windows.ts';
 import { SHELLS, type ShellName, writeCompletion } from './completion.ts';
 import { CliFailure, describeFailure, EXIT } from './failure.ts';
 import { openProcessShell, type Shell } from './shell.ts';
@@ -97,6 +98,7 @@ export function buildProgram(cli: Cli): Command {
   addAlertCommands(program, cli);
   addCalibrateCommand(program, cli);
   addMetricsCommand(program, cli);
+  addWindowsCommands(program, cli);
   addEnrolmentCommands(addDeviceCommands(program, cli), cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);

@@ -1,6 +1,6 @@
 // `drover audit list|export|verify|merge|checkpoints|key`: who changed what, and proof that nobody changed that record.
 // Verifying is done here, from the rows themselves: what the hub thinks of its own log does not count.
-import { closeSync, createReadStream, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type AuditCheckpoint, type AuditKeys, openCheckpoint, readAuditKey } from '@drover/trust/audit/checkpoint';
 import { encodeAuditLine, parseAuditLine, splitLines } from '@drover/trust/audit/lines';
@@ -11,6 +11,7 @@ import { AuditCheckpointView, AuditKeyView, AuditRecord } from '@drover/wire/htt
 import type { Command } from 'commander';
 import { failRefused, failUsage } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
+import { openSink } from '../sink.ts';
 import type { TableColumn } from '../table.ts';
 import {
   addConnectionOptions,
@@ -38,39 +39,8 @@ const ROWS: readonly TableColumn<AuditRecord>[] = [
   { title: 'DETAIL', value: (r) => JSON.stringify(r.detail ?? '').slice(0, DETAIL_CHARS) },
 ];
 
-/** Text to a new file or to standard output, no faster than it is taken. */
-interface Sink {
-  write(text: string): Promise<void>;
-  end(): void;
-  /** What was written is not what was asked for. */
-  drop(): void;
-}
-
-function openSink(cli: Cli, out: string | undefined): Sink {
-  if (out === undefined) {
-    const write = async (text: string): Promise<void> => {
-      cli.shell.out(text);
-      await cli.shell.drained?.();
-    };
-    return { write, end: () => undefined, drop: () => undefined };
-  }
-  const file = path.resolve(cli.shell.cwd, out);
-  let fd: number;
-  try {
-    // The log names people and devices: for its owner only.
-    fd = openSync(file, 'wx', 0o600);
-  } catch (error) {
-    throw failUsage(`"${file}" cannot be made (${(error as NodeJS.ErrnoException).code ?? 'unknown'}).`);
-  }
-  return {
-    write: async (text) => void writeSync(fd, text),
-    end: () => closeSync(fd),
-    drop: () => {
-      closeSync(fd);
-      rmSync(file);
-    },
-  };
-}
+/** The log names people and devices: for its owner only. */
+const OWNER_ONLY = 0o600;
 
 const openLog = (cli: Cli, file: string): AsyncGenerator<string> =>
   splitLines(createReadStream(path.resolve(cli.shell.cwd, file)) as AsyncIterable<Uint8Array>);
@@ -232,7 +202,7 @@ function addExportCommands(audit: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  drover audit export --since 2026-03-01 > march.jsonl')
     .action(async (options: ConnectionOptions & { since?: string; out?: string }) => {
       const client = connect(cli, options);
-      const sink = openSink(cli, options.out);
+      const sink = openSink(cli.shell, options.out, OWNER_ONLY);
       try {
         for await (const line of splitLines(fetchLog(client, options.since))) await sink.write(line);
       } catch (error) {
@@ -279,7 +249,7 @@ function addMergeCommand(audit: Command, cli: Cli): void {
     .requiredOption('--out <file>', 'a new file, mode 0600')
     .addHelpText('after', '\nExample:\n  drover audit merge february.jsonl march.jsonl --out both.jsonl')
     .action(async (first: string, second: string, options: OutputOptions & { out: string }) => {
-      const sink = openSink(cli, options.out);
+      const sink = openSink(cli.shell, options.out, OWNER_ONLY);
       let lines = 0;
       const write = (line: string): Promise<void> => {
         lines++;

@@ -184,6 +184,13 @@ export const CalibrationQuery = Type.Object({
   since: Type.Optional(Instant),
   until: Type.Optional(Instant),
 });
+export const WindowExportQuery = Type.Object({
+  device: Type.Optional(DeviceId),
+  model: Type.Optional(Name),
+  since: Type.Optional(Instant),
+  until: Type.Optional(Instant),
+});
+
 const CalibrationCounts = Type.Object({
   /** Windows of features that were judged, alarms that began, and how many of them were material. */
   judged: Count,
