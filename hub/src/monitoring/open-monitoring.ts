@@ -1,4 +1,4 @@
-// Opens what the routes of monitoring read: summaries and drift. Composition only.
+// Opens what the routes of monitoring read: summaries, quality and drift. Composition only.
 
 import { DRIFT_SETTINGS } from '@drover/core/drift/verdict';
 import type { Result } from '@drover/core/reasons';
@@ -9,11 +9,13 @@ import type { Store } from '../db/store.ts';
 import { openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
 import { openModelFacts } from './model-facts.ts';
+import { openQuality, type ReportQuality } from './quality-report.ts';
 import { rebaseline } from './rebaseline.ts';
 import { openSummaries, type Summarise } from './summary.ts';
 
 export interface Monitoring {
   readonly summarise: Summarise;
+  readonly quality: ReportQuality;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
 }
@@ -32,6 +34,7 @@ export function openMonitoring({ store, blobs, now, learnMs }: MonitoringDeps): 
   return {
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),
     summarise: openSummaries({ store, readFacts }),
+    quality: openQuality({ store, readFacts }),
     async drift(filter) {
       const [all, labels] = [await book.read(), await listLabels(store)];
       const labelsOf = new Map(

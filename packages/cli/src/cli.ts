@@ -19,6 +19,7 @@ import { addModelBundleCommands } from './commands/model-bundle.ts';
 import { addTokenCommands, addUserCommands } from './commands/people.ts';
 import { addPredictCommand } from './commands/predict.ts';
 import { addAgentCommands, addHubCommands } from './commands/programs.ts';
+import { addQualityCommand } from './commands/quality.ts';
 import { addRegisterCommand } from './commands/register.ts';
 import { addReleaseCommands } from './commands/release.ts';
 import { addDeployCommand, addRolloutCommands } from './commands/rollout.ts';
@@ -89,6 +90,7 @@ export function buildProgram(cli: Cli): Command {
   program.commandsGroup('Fleet:');
   addStatusCommand(program, cli);
   addDriftCommand(program, cli);
+  addQualityCommand(program, cli);
   addEnrolmentCommands(addDeviceCommands(program, cli), cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);
