@@ -1,5 +1,6 @@
 // Decides whether and when the errors of a model became more or fewer, from the counts of its windows in the order of time. The
 // detector says that; where and how large is then found between the windows. Never reads a clock.
+import { studentCdf } from '@drover/sketch/special';
 import { ADWIN_DELTA, foldAdwin, newAdwin } from '../detect/adwin.ts';
 import { foldDdm, newDdm } from '../detect/error-rate.ts';
 import type { Finding } from '../detect/finding.ts';
@@ -31,6 +32,12 @@ export interface Change {
   readonly rowsAfter: number;
 }
 
+/** Windows on each side of a change: one odd window is none. */
+const LEAST_STEPS = 5;
+/** Windows after a detector spoke in which windows may bear it out. */
+const PATIENCE = 12;
+/** Chance of a split as clear as this where windows are exchangeable, over all places where it could be. */
+const SPLIT_CHANCE = 0.0002;
 /** Rows of one step that a detector is shown: more add little evidence and would make a look slow. */
 const MOST_ROWS = 500;
 
@@ -94,12 +101,12 @@ interface Split {
 function splitOf(steps: readonly Step[], isShare: boolean): Split | undefined {
   const all = totalsOf(steps);
   let [n, sum, most, place] = [0, 0, -1, 0];
-  for (let i = 1; i < steps.length; i++) {
+  for (let i = 1; i <= steps.length - LEAST_STEPS; i++) {
     n += (steps[i - 1] as Step).n;
     sum += (steps[i - 1] as Step).sum;
     const rest = all.n - n;
     const between = ((n * rest) / all.n) * (sum / n - (all.n * all.mean - sum) / rest) ** 2;
-    if (between > most) [most, place] = [between, i];
+    if (i >= LEAST_STEPS && between > most) [most, place] = [between, i];
   }
   return place === 0 ? undefined : compare(steps, place, isShare);
 }
@@ -122,6 +129,13 @@ function compare(steps: readonly Step[], place: number, isShare: boolean): Split
   return { place, before, after, difference: after.mean - before.mean, deviation };
 }
 
+/**
+ * Whether windows bear out what a detector said of rows: it takes rows for independent, and fires on a burst. By Student, for every
+ * place where the split could have been.
+ */
+const isClear = ({ difference, deviation }: Split, steps: number): boolean =>
+  2 * (1 - studentCdf(Math.abs(difference) / deviation, steps - 2)) * (steps - 2 * LEAST_STEPS + 1) <= SPLIT_CHANCE;
+
 /** @param steps in the order of time, one for each time. @param kind `share`: `sum` counts wrong rows. `amount`: it is Σ |error|. */
 export function findChanges(steps: readonly Step[], kind: 'share' | 'amount', detector: DetectorName): Change[] {
   const isShare = kind === 'share';
@@ -131,19 +145,20 @@ export function findChanges(steps: readonly Step[], kind: 'share' | 'amount', de
   const scale = isShare ? undefined : 4 * (sorted[sorted.length >> 1] ?? 0) || 1;
   const fold = openDetector(detector);
   const found: { place: number; foundAt: number }[] = [];
-  let from = 0;
+  let [from, watchedUntil] = [0, -1];
   for (const [index, step] of filled.entries()) {
-    let hasMoved = false;
-    for (const value of rowsOf(step, scale)) hasMoved = fold(value) === 'drift' || hasMoved;
-    if (!hasMoved) continue;
-    const part = filled.slice(from, index + 1);
-    const split = splitOf(part, isShare);
-    if (split === undefined) continue;
-    // The same evidence as ADWIN's cut asks for, here of the windows: what is left of an earlier change is no second one.
-    const rows = split.before.n + split.after.n;
-    if ((split.difference / split.deviation) ** 2 < 2 * Math.log((2 * Math.log(rows)) / ADWIN_DELTA)) continue;
+    for (const value of rowsOf(step, scale)) if (fold(value) === 'drift') watchedUntil = index + PATIENCE;
+    if (index > watchedUntil) continue;
+    const split = splitOf(filled.slice(from, index + 1), isShare);
+    if (split === undefined || !isClear(split, index + 1 - from)) continue;
+    watchedUntil = -1;
     from += split.place;
     found.push({ place: from, foundAt: step.at });
+  }
+  // It was found with few windows behind it: with all that came until the next one its place is better known.
+  for (const [i, one] of found.entries()) {
+    const [start, end] = [found[i - 1]?.place ?? 0, found[i + 1]?.place ?? filled.length];
+    one.place = start + (splitOf(filled.slice(start, end), isShare)?.place ?? one.place - start);
   }
   return found.map(({ place, foundAt }, i): Change => {
     const [start, end] = [found[i - 1]?.place ?? 0, found[i + 1]?.place ?? filled.length];
@@ -151,7 +166,7 @@ export function findChanges(steps: readonly Step[], kind: 'share' | 'amount', de
     const limits = aroundNumber(difference, deviation) ?? { low: difference, high: difference };
     return {
       at: (filled[place] as Step).at,
-      foundAt,
+      foundAt: Math.max(foundAt, (filled[place] as Step).at),
       before: before.mean,
       after: after.mean,
       difference: limits,
