@@ -1,18 +1,18 @@
 // Gathers what labels and scores say of each model version from its windows, afresh with each question, so that a label that comes
 // late counts where it belongs. Never decides what a number means: core does.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { DetectorName, Step } from '@drover/core/quality/error-drift';
+import type { Change, DetectorName, Step } from '@drover/core/quality/error-drift';
 import { addCounts } from '@drover/sketch/counts';
 import { decodeLabelled, LabelledCounts } from '@drover/sketch/labelled';
 import { SCORE_BINS } from '@drover/sketch/scores';
 import { NO_BASELINE } from '@drover/sketch/sketch';
 import { decodeWindow, WindowSketch } from '@drover/sketch/window-sketch';
-import type { QualityReport } from '@drover/wire/http/quality';
+import type { QualityItem, QualityReport } from '@drover/wire/http/quality';
 import { type LabelledWindow, listLabelledWindows } from '../db/quality.ts';
 import type { Store } from '../db/store.ts';
 import { listWindowStats, sumStreams } from '../db/summaries.ts';
 import type { ReadModelFacts } from './model-facts.ts';
-import { type StreamQuality, viewStreamQuality } from './quality-view.ts';
+import { findErrorChanges, type StreamQuality, viewStreamQuality } from './quality-view.ts';
 
 export interface QualityFilter {
   readonly model?: string | undefined;
@@ -71,6 +71,16 @@ async function readPages<Row>(
   return true;
 }
 
+/** A device at a time, so that ingest gets its turns. */
+async function judgeStream(stream: StreamQuality, detector: DetectorName): Promise<QualityItem> {
+  const changes = new Map<string, readonly Change[]>([['', findErrorChanges(stream, detector)]]);
+  for (const device of stream.steps.keys()) {
+    changes.set(device, findErrorChanges(stream, detector, device));
+    await nextTurn();
+  }
+  return viewStreamQuality(stream, detector, changes);
+}
+
 export type ReportQuality = (filter: QualityFilter) => Promise<QualityReport>;
 
 export function openQuality(deps: { readonly store: Store; readonly readFacts: ReadModelFacts }): ReportQuality {
@@ -120,6 +130,8 @@ export function openQuality(deps: { readonly store: Store; readonly readFacts: R
         },
       ),
     ].some(Boolean);
-    return { items: [...streams.values()].map((stream) => viewStreamQuality(stream, detector)), isCut };
+    const items: QualityItem[] = [];
+    for (const stream of streams.values()) items.push(await judgeStream(stream, detector));
+    return { items, isCut };
   };
 }

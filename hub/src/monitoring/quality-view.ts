@@ -78,17 +78,28 @@ function together(byDevice: StreamQuality['steps']): Step[] {
   return inTime(all.values());
 }
 
-function viewErrors({ steps, all }: StreamQuality, detector: DetectorName): QualityItem['errors'] {
-  const kind = all?.shape.kind === 'regression' ? 'amount' : 'share';
-  const find = (of: readonly Step[]): ErrorChange[] => findChanges(of, kind, detector).map(viewChange);
-  const devices = [...steps]
-    .map(([device, own]) => ({ device, changes: find(inTime(own.values())) }))
-    .filter(({ changes }) => changes.length > 0);
+const kindOf = ({ all }: StreamQuality) => (all?.shape.kind === 'regression' ? 'amount' : 'share');
+
+/** Changes of the errors of one device, or of all together. */
+export function findErrorChanges(stream: StreamQuality, detector: DetectorName, device?: string): readonly Change[] {
+  const { steps } = stream;
+  const own = device === undefined ? together(steps) : inTime((steps.get(device) ?? new Map<number, Step>()).values());
+  return findChanges(own, kindOf(stream), detector);
+}
+
+/** By device; '' is all of them together. */
+export type ErrorChanges = ReadonlyMap<string, readonly Change[]>;
+
+function viewErrors(stream: StreamQuality, detector: DetectorName, found: ErrorChanges): QualityItem['errors'] {
+  const { steps } = stream;
+  const devices = [...found]
+    .filter(([device, changes]) => device !== '' && changes.length > 0)
+    .map(([device, changes]) => ({ device, changes: changes.map(viewChange) }));
   return {
     detector,
     ...(detector === 'adwin' ? { delta: ADWIN_DELTA } : {}),
-    measure: kind === 'share' ? 'error rate' : 'mean absolute error',
-    changes: find(together(steps)),
+    measure: kindOf(stream) === 'share' ? 'error rate' : 'mean absolute error',
+    changes: (found.get('') ?? []).map(viewChange),
     devicesWatched: steps.size,
     devicesChanged: devices.length,
     devices: devices
@@ -159,7 +170,7 @@ function viewEstimate({ facts, all, confidence }: StreamQuality, nameOf: NameCla
   };
 }
 
-export function viewStreamQuality(stream: StreamQuality, detector: DetectorName): QualityItem {
+export function viewStreamQuality(stream: StreamQuality, detector: DetectorName, changes: ErrorChanges): QualityItem {
   const { totals, facts, all, clusters, clusterOf } = stream;
   const nameOf = nameClasses(facts);
   const labelled = all?.count ?? 0;
@@ -176,7 +187,7 @@ export function viewStreamQuality(stream: StreamQuality, detector: DetectorName)
     toAt: instant(totals.toAt),
     metrics: all && labelled > 0 ? viewMetrics(all, clusters, nameOf) : [],
     majorityBaseline: number(all && majorityOf(all)),
-    errors: viewErrors(stream, detector),
+    errors: viewErrors(stream, detector, changes),
     estimate: viewEstimate(stream, nameOf),
   };
 }

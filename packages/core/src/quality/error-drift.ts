@@ -38,8 +38,9 @@ const LEAST_STEPS = 5;
 const PATIENCE = 12;
 /** Chance of a split as clear as this where windows are exchangeable, over all places where it could be. */
 const SPLIT_CHANCE = 0.0002;
-/** Rows of one step that a detector is shown: more add little evidence and would make a look slow. */
-const MOST_ROWS = 500;
+/** Rows of one step, and of all, that a detector is shown: a look stays short, and windows with all their rows bear it out. */
+const MOST_ROWS = 100;
+const MOST_ROWS_OF_ALL = 400_000;
 
 function openDetector(name: DetectorName): (value: number) => Finding {
   const bind = <S>(state: S, fold: (state: S, value: number) => Finding) => fold.bind(undefined, state);
@@ -61,8 +62,8 @@ function openDetector(name: DetectorName): (value: number) => Finding {
  * Rows of one step as a detector takes them. In which order the wrong ones came is not known: they are spread evenly, which can
  * take evidence away within a window and never adds any.
  */
-function* rowsOf({ n, sum }: Step, scale: number | undefined): Generator<number> {
-  const rows = Math.min(n, MOST_ROWS);
+function* rowsOf({ n, sum }: Step, scale: number | undefined, most: number): Generator<number> {
+  const rows = Math.min(n, most);
   if (scale !== undefined) {
     const value = Math.min(1, sum / n / scale);
     for (let i = 0; i < rows; i++) yield value;
@@ -143,11 +144,12 @@ export function findChanges(steps: readonly Step[], kind: 'share' | 'amount', de
   const sorted = filled.map(({ n, sum }) => sum / n).sort((a, b) => a - b);
   // Detectors take values in [0, 1]: four times the usual error is as wrong as can be.
   const scale = isShare ? undefined : 4 * (sorted[sorted.length >> 1] ?? 0) || 1;
+  const most = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_ROWS_OF_ALL / filled.length)));
   const fold = openDetector(detector);
   const found: { place: number; foundAt: number }[] = [];
   let [from, watchedUntil] = [0, -1];
   for (const [index, step] of filled.entries()) {
-    for (const value of rowsOf(step, scale)) if (fold(value) === 'drift') watchedUntil = index + PATIENCE;
+    for (const value of rowsOf(step, scale, most)) if (fold(value) === 'drift') watchedUntil = index + PATIENCE;
     if (index > watchedUntil) continue;
     const split = splitOf(filled.slice(from, index + 1), isShare);
     if (split === undefined || !isClear(split, index + 1 - from)) continue;
