@@ -134,17 +134,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   // The hello of this session could not name it yet.
   const runtime = makeRuntimeOnce(config.runtime, () => link?.greet());
 
-  // What a full disk did not take is tried again with each tick: no entry may ever follow that would carry it along.
-  const windowTimer = makeWindowTimer(
-    {
-      dueAt: windows.dueAt,
-      tick() {
-        windows.tick();
-        outbox.flush();
-      },
-    },
-    clock,
-  );
+  const windowTimer = makeWindowTimer(windows, outbox, clock);
   const readHealth = makeHealthReader(blobs, outbox, clock.mono);
   let link: Link | undefined;
   let loop: AgentLoop | undefined;

@@ -5,6 +5,8 @@ import { accept, type Result, refuse } from '@drover/core/reasons';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 import { isLoopback, splitAddress } from './address.ts';
+import { ALERT_DEFAULTS, ALERT_SETTINGS } from './alert-settings.ts';
+import { MONITORING_DEFAULTS, MONITORING_SETTINGS } from './monitoring-settings.ts';
 import { PEOPLE_DEFAULTS, PEOPLE_SETTINGS } from './people-settings.ts';
 
 const Address = Type.String({ pattern: '^(\\[[0-9a-fA-F:]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$' });
@@ -93,18 +95,6 @@ export const SETTINGS = {
     env: 'DROVER_HUB_DEVICE_CERT_DAYS',
     means: 'How long the certificate of a device is valid; it is renewed at two thirds.',
   },
-  windowSeconds: {
-    schema: Type.Integer({ minimum: 1, maximum: 86_400 }),
-    flag: 'window-seconds',
-    env: 'DROVER_HUB_WINDOW_SECONDS',
-    means: 'Length of a statistics window on the devices.',
-  },
-  driftLearnHours: {
-    schema: Type.Number({ minimum: 0, maximum: 8760 }),
-    flag: 'drift-learn-hours',
-    env: 'DROVER_HUB_DRIFT_LEARN_HOURS',
-    means: 'How long a device is watched before its drift is judged; without it 24, with --dev 0.',
-  },
   exportDays: {
     schema: Type.Integer({ minimum: 1, maximum: 3650 }),
     flag: 'export-days',
@@ -168,6 +158,8 @@ export const SETTINGS = {
     env: 'DROVER_HUB_SITE_TRANSFERS',
     means: 'Devices of one site (label "site") that fetch at the same time.',
   },
+  ...MONITORING_SETTINGS,
+  ...ALERT_SETTINGS,
   ...PEOPLE_SETTINGS,
   logLevel: {
     schema: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -188,6 +180,7 @@ type Optional =
   | 'caCertFile'
   | 'caKeyFile'
   | 'driftLearnHours'
+  | 'alertSecretFile'
   | 'oidcIssuer'
   | 'oidcClientId'
   | 'oidcClientSecretFile';
@@ -208,7 +201,6 @@ const DEFAULTS: HubConfig = {
   devices: '127.0.0.1:8443',
   deviceCertDays: 30,
   allowHosts: [],
-  windowSeconds: 900,
   exportDays: 90,
   probationSeconds: 10,
   recipeWaitSeconds: 2,
@@ -219,6 +211,8 @@ const DEFAULTS: HubConfig = {
   httpDelivery: 'off',
   mirrors: [],
   siteTransfers: 4,
+  ...MONITORING_DEFAULTS,
+  ...ALERT_DEFAULTS,
   ...PEOPLE_DEFAULTS,
   logLevel: 'info',
 };

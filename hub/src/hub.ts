@@ -8,6 +8,7 @@ import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons'
 import { openPassphrase } from '@drover/trust/passphrase';
 import type { Logger } from 'pino';
 import { isLoopback, splitAddress } from './address.ts';
+import { startAlerting } from './alerts/open-alerting.ts';
 import { startCheckpoints } from './audit/checkpoints.ts';
 import { recordStart, recordStop } from './audit/lifecycle.ts';
 import { openFolderStore } from './blobs/folder-store.ts';
@@ -20,6 +21,7 @@ import { dropOpenKeys } from './db/idempotency.ts';
 import { ensureIdentity } from './db/meta.ts';
 import { openStore } from './db/sqlite-store.ts';
 import { countUplink, countWindows } from './db/uplink.ts';
+import { addAlertRoutes } from './http/alerts.ts';
 import { addAuditRoutes } from './http/audit.ts';
 import { type AuthRules, listHosts } from './http/auth.ts';
 import { addBlobRoutes } from './http/blobs.ts';
@@ -181,7 +183,6 @@ export async function startHub(
     },
   });
   closers.push(() => runner.stop());
-
   const patches = await startPatches({
     store,
     blobs,
@@ -309,6 +310,11 @@ export async function startHub(
   const devicesPort = boundPort(devices.api.server.address(), devicesAddress.port);
   devicesUrl = config.devicesUrl ?? `${scheme}://${nameHost(devicesAddress.host, config)}:${devicesPort}`;
   const httpAddress = splitAddress(config.http);
+  const monitoring = openMonitoring({ store, blobs, now, config, log });
+  closers.push(() => monitoring.close());
+  const alerting = await startAlerting({ store, monitoring, config, hubId, now, newId, log });
+  if (!alerting.ok) return fail(alerting);
+  closers.push(() => alerting.value.close());
   // No host is allowed until the port is known.
   let rules: AuthRules = { hosts: new Set(), scheme };
   const shared = { store, now };
@@ -344,12 +350,7 @@ export async function startHub(
       (to) => addLabelRoutes(to, { ...shared, sendCmd: mqtt.sendCmd }),
       (to) =>
         addMonitoringRoutes(to, {
-          ...openMonitoring({
-            store,
-            blobs,
-            now,
-            learnMs: 3_600_000 * (config.driftLearnHours ?? (config.dev ? 0 : 24)),
-          }),
+          ...monitoring,
           status: () =>
             readStatus(store, {
               hubId,
@@ -359,6 +360,7 @@ export async function startHub(
               windowSeconds: config.windowSeconds,
             }),
         }),
+      (to) => addAlertRoutes(to, alerting.value),
     ],
   });
   closers.push(() => api.close());

@@ -1,5 +1,6 @@
-// Wakes the windows when one is due to close. Never closes one itself (the book does).
+// Wakes the windows when one is due to close, and with them what waits for a full disk. Never closes one itself (the book does).
 import type { Clock } from '../clock.ts';
+import type { Outbox } from '../store/outbox.ts';
 import type { WindowBook } from './windows.ts';
 
 /** The longest sleep: a clock that was set is noticed. */
@@ -12,10 +13,16 @@ export interface WindowTimer {
   stop(): void;
 }
 
-export function makeWindowTimer(windows: Pick<WindowBook, 'tick' | 'dueAt'>, clock: Clock): WindowTimer {
+export function makeWindowTimer(
+  windows: Pick<WindowBook, 'tick' | 'dueAt'>,
+  outbox: Pick<Outbox, 'flush'>,
+  clock: Clock,
+): WindowTimer {
   let timer: NodeJS.Timeout | undefined;
   const tick = (): void => {
     windows.tick();
+    // No entry may ever follow that would carry it along.
+    outbox.flush();
     clearTimeout(timer);
     timer = setTimeout(tick, Math.min(LONGEST_MS, Math.max(SHORTEST_MS, windows.dueAt() - clock.now())));
   };

@@ -53,7 +53,7 @@ describe('outbox', () => {
     const db = open(dir);
     const outbox = openOutbox(db, () => ID);
     outbox.append(entryOf('a'));
-    db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true })}`);
+    db.pragma(`max_page_count = ${Number(db.pragma('page_count', { simple: true }))}`);
     for (let i = 0; i < 40; i++) outbox.append(entryOf(`${i} ${'x'.repeat(900)}`));
     outbox.flush();
     expect(outbox.counts().entries).toBeLessThan(41);

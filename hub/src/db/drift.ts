@@ -60,6 +60,30 @@ export async function listWindowsOf(
   return rows.toReversed();
 }
 
+/** Windows of what answered on one device that began in that time: the oldest, in the order of time. */
+export const listWindowsBetween = (
+  store: Store,
+  device: string,
+  since: number,
+  until: number,
+  limit: number,
+): Promise<readonly DriftWindow[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('windows')
+        .select(COLUMNS)
+        .where('device', '=', device)
+        .where('startAt', '>=', since)
+        .where('startAt', '<', until)
+        .where('role', '=', 'active')
+        .orderBy('startAt')
+        .orderBy('bootId')
+        .orderBy('number')
+        .limit(limit),
+    ),
+  );
+
 /** Labels of devices, as JSON. */
 export const listLabels = (store: Store): Promise<readonly { readonly id: string; readonly labelsJson: string }[]> =>
   store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson'])));

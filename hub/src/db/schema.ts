@@ -17,6 +17,7 @@ import type {
 import type { PeopleTables } from './people-schema.ts';
 import type { ProofTables } from './proof-schema.ts';
 import type { ReleaseTables } from './release-tables.ts';
+import type { AlertTables } from './schema-alerts.ts';
 import type { DeliveryTables } from './schema-delivery.ts';
 import type { MonitoringTables } from './schema-monitoring.ts';
 
@@ -296,7 +297,8 @@ export interface Tables
     ReleaseTables,
     DeliveryTables,
     CarriedTables,
-    MonitoringTables {
+    MonitoringTables,
+    AlertTables {
   readonly meta: MetaTable;
   readonly devices: DevicesTable;
   readonly outboxes: OutboxesTable;

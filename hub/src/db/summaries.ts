@@ -41,22 +41,53 @@ const matchLabels = (e: LabelBuilder, { slot, device, since }: SummaryFilter) =>
     ...(since === undefined ? [] : [e('startAt', '>=', since)]),
   ]);
 
+type DayBuilder = ExpressionBuilder<Tables, 'windowDays'>;
+const matchDays = (e: DayBuilder, { slot, device, since }: SummaryFilter) =>
+  e.and([
+    e('role', '=', 'active'),
+    ...(slot === undefined ? [] : [e('slot', '=', slot)]),
+    ...(device === undefined ? [] : [e('device', '=', device)]),
+    // A day counts whole, or not at all.
+    ...(since === undefined ? [] : [e('fromAt', '>=', since)]),
+  ]);
+
+/** Of the windows that are kept and of the days of those that are not. */
 export const sumStreams = (store: Store, filter: SummaryFilter): Promise<readonly StreamTotals[]> =>
   store.rows(
     query(
       sqlOf
-        .selectFrom('windows')
+        .selectFrom((from) =>
+          from
+            .selectFrom('windows')
+            .select((e) => [
+              'slot',
+              'manifest',
+              'device',
+              e.lit(1).$castTo<number>().as('windows'),
+              'rows',
+              'errors',
+              'startAt as fromAt',
+              'endAt as toAt',
+            ])
+            .where((e) => matchWindows(e, filter))
+            .unionAll((more) =>
+              more
+                .selectFrom('windowDays')
+                .select(['slot', 'manifest', 'device', 'windows', 'rows', 'errors', 'fromAt', 'toAt'])
+                .where((e) => matchDays(e, filter)),
+            )
+            .as('counted'),
+        )
         .select((e) => [
           'slot',
           'manifest',
           e.fn.count<number>('device').distinct().as('devices'),
-          e.fn.countAll<number>().as('windows'),
+          e.fn.sum<number>('windows').as('windows'),
           e.fn.sum<number>('rows').as('rows'),
           e.fn.sum<number>('errors').as('errors'),
-          e.fn.min<number>('startAt').as('fromAt'),
-          e.fn.max<number>('endAt').as('toAt'),
+          e.fn.min<number>('fromAt').as('fromAt'),
+          e.fn.max<number>('toAt').as('toAt'),
         ])
-        .where((e) => matchWindows(e, filter))
         .groupBy(['slot', 'manifest'])
         .orderBy('toAt', 'desc'),
     ),
@@ -97,6 +128,47 @@ export const listLabelCounts = (
         .select(['slot', 'manifest', 'counts as bytes'])
         .where((e) => matchLabels(e, filter))
         .orderBy('startAt', 'desc')
+        .limit(page.limit)
+        .offset(page.offset),
+    ),
+  );
+
+/** Of days whose windows are not kept any more, newest first. */
+export const listDayStats = (
+  store: Store,
+  filter: SummaryFilter,
+  page: { limit: number; offset: number },
+): Promise<readonly StreamBytes[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('windowDays')
+        .select(['slot', 'manifest', 'stats as bytes'])
+        .$narrowType<{ bytes: Uint8Array }>()
+        .where('stats', 'is not', null)
+        .where((e) => matchDays(e, filter))
+        .orderBy('day', 'desc')
+        .orderBy('device')
+        .limit(page.limit)
+        .offset(page.offset),
+    ),
+  );
+
+export const listDayLabels = (
+  store: Store,
+  filter: SummaryFilter,
+  page: { limit: number; offset: number },
+): Promise<readonly StreamBytes[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('windowDays')
+        .select(['slot', 'manifest', 'labels as bytes'])
+        .$narrowType<{ bytes: Uint8Array }>()
+        .where('labels', 'is not', null)
+        .where((e) => matchDays(e, filter))
+        .orderBy('day', 'desc')
+        .orderBy('device')
         .limit(page.limit)
         .offset(page.offset),
     ),

@@ -1,6 +1,8 @@
 // Serves what the fleet reports and what the hub is doing. Never merges a window itself.
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import {
+  Calibration,
+  CalibrationQuery,
   DriftQuery,
   DriftView,
   Rebaselined,
@@ -22,6 +24,7 @@ export interface MonitoringRouteDeps {
   readonly quality: ReportQuality;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
+  readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly status: () => Promise<Static<typeof Status>>;
 }
 
@@ -107,6 +110,23 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
     },
     async (request, reply) => {
       const done = await deps.rebaseline(request.body, request.actor);
+      return done.ok ? reply.send(done.value) : sendRefusal(reply, done);
+    },
+  );
+
+  api.get(
+    '/api/v1/drift/calibration',
+    {
+      config: { needs: 'viewer' },
+      schema: {
+        tags,
+        summary: 'How often drift would have been called on the kept windows of a device',
+        querystring: CalibrationQuery,
+        response: { 200: Calibration, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const done = await deps.calibrate(request.query);
       return done.ok ? reply.send(done.value) : sendRefusal(reply, done);
     },
   );

@@ -1,12 +1,15 @@
 // Owns what is known of one device: its streams, their features, and how far its windows were folded; and its form on the disk.
 // Never reads a database.
 import { CHECKPOINT_FORMAT, readFeature, writeFeature } from '@drover/core/drift/checkpoint';
+import type { Diagnosis } from '@drover/core/drift/diagnose';
 import type { FeatureState, FeatureVerdict } from '@drover/core/drift/verdict';
 import { ByteReader, ByteWriter } from '@drover/sketch/codec';
 
 export interface Followed {
   state: FeatureState;
   verdict: FeatureVerdict | undefined;
+  /** What it looks like, while it is material. */
+  diagnosis: Diagnosis | undefined;
 }
 
 export interface Stream {
@@ -37,7 +40,11 @@ interface Head {
     readonly slot: string;
     readonly manifest: string;
     readonly endAt: number;
-    readonly features: readonly { readonly name: string; readonly verdict: FeatureVerdict | null }[];
+    readonly features: readonly {
+      readonly name: string;
+      readonly verdict: FeatureVerdict | null;
+      readonly diagnosis: Diagnosis | null;
+    }[];
   }[];
 }
 
@@ -52,7 +59,11 @@ export function encodeDevice(device: DriftDevice): Uint8Array {
       slot,
       manifest,
       endAt,
-      features: [...features].map(([name, { verdict }]) => ({ name, verdict: verdict ?? null })),
+      features: [...features].map(([name, { verdict, diagnosis }]) => ({
+        name,
+        verdict: verdict ?? null,
+        diagnosis: diagnosis ?? null,
+      })),
     })),
   };
   const text = Buffer.from(JSON.stringify(head));
@@ -63,6 +74,8 @@ export function encodeDevice(device: DriftDevice): Uint8Array {
   start.writeUInt32LE(text.length, 1);
   return Buffer.concat([start, text, writer.finish()]);
 }
+
+const NO_LINE = { slope: undefined, offset: undefined, unit: undefined } as const;
 
 /** Undefined where it cannot be read, or was written by another detector: the device is folded anew from its windows. */
 export function decodeDevice(bytes: Uint8Array): DriftDevice | undefined {
@@ -80,7 +93,15 @@ export function decodeDevice(bytes: Uint8Array): DriftDevice | undefined {
   const device: DriftDevice = { cursor, atCursor: new Set(atCursor), lastStart, streams: new Map() };
   for (const { slot, manifest, endAt, features } of head.streams) {
     const followed = new Map(
-      features.map(({ name, verdict }) => [name, { state: readFeature(reader), verdict: verdict ?? undefined }]),
+      features.map(({ name, verdict, diagnosis }) => [
+        name,
+        // JSON leaves out what is undefined.
+        {
+          state: readFeature(reader),
+          verdict: verdict ? { ...verdict, aspect: verdict.aspect } : undefined,
+          diagnosis: diagnosis ? { ...NO_LINE, ...diagnosis } : undefined,
+        },
+      ]),
     );
     device.streams.set(streamKey(slot, manifest), { slot, manifest, endAt, features: followed });
   }

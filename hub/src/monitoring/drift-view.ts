@@ -30,8 +30,14 @@ function sizeOf({ aspect, leastChange }: FeatureDrift): number {
     : Math.abs(leastChange) / DRIFT_SETTINGS.material[aspect];
 }
 
-function itemOf({ aspect, at, ...rest }: FeatureDrift): DriftItem {
-  return { ...rest, aspect: aspect ?? null, at: new Date(at).toISOString() };
+function itemOf({ aspect, at, diagnosis, ...rest }: FeatureDrift): DriftItem {
+  const looks = diagnosis && {
+    kind: diagnosis.kind,
+    slope: diagnosis.slope ?? null,
+    offset: diagnosis.offset ?? null,
+    unit: diagnosis.unit ?? null,
+  };
+  return { ...rest, aspect: aspect ?? null, at: new Date(at).toISOString(), diagnosis: looks ?? null };
 }
 
 const isJudged = ({ verdict }: FeatureDrift): boolean => verdict !== 'learning' && verdict !== 'too_few_rows';

@@ -14,6 +14,7 @@ import { ensureModel, insertVersion } from '../db/models.ts';
 import { openStore } from '../db/sqlite-store.ts';
 import { query, type Store, sqlOf } from '../db/store.ts';
 import { insertOutbox, storeWindow } from '../db/uplink.ts';
+import { calibrateDevice } from './calibrate.ts';
 import { type DriftBook, openDriftBook } from './drift.ts';
 import { viewDrift } from './drift-view.ts';
 import { openModelFacts } from './model-facts.ts';
@@ -121,6 +122,9 @@ describe('drift', () => {
         at: '1970-01-01T00:00:46.000Z',
       },
     ]);
+    const { diagnosis } = view.items[0] ?? {};
+    expect(diagnosis).toMatchObject({ kind: 'bias', slope: 1, unit: null });
+    expect(diagnosis?.offset).toBeCloseTo(30, -1);
     // 30 of an interquartile range of about 50.
     expect(view.items[0]?.change).toBeGreaterThan(0.4);
     expect(view.items[0]?.change).toBeLessThan(0.8);
@@ -202,6 +206,19 @@ describe('drift', () => {
     expect(viewDrift(await book.read(), new Map(), {}).items).toEqual([]);
     expect(viewDrift(await book.read(), new Map(), { all: true }).items).toHaveLength(2);
     expect(viewDrift(await book.read(), new Map(), { all: true, device: 'other' }).items).toEqual([]);
+  });
+
+  it('can be asked how often it is called where nothing changes', async () => {
+    for (let at = 0; at < 60; at++) await send('d1', at);
+    for (let at = 60; at < 66; at++) await send('d1', at, 30);
+    const deps = { store, readFacts: openModelFacts({ store, blobs }), settings: { ...DRIFT_SETTINGS, learnMs: 0 } };
+    const healthy = await calibrateDevice(deps, { device: 'd1', since: 0, until: 60_000 });
+    expect(healthy).toMatchObject({ windows: 60, numeric: { judged: 60, alarms: 0 }, answers: { judged: 0 } });
+    const all = await calibrateDevice(deps, { device: 'd1', since: 0, until: 1e9 });
+    expect(all.numeric).toEqual({ judged: 72, alarms: 1, material: 1 });
+    expect(await calibrateDevice(deps, { device: 'd1', model: 'other', since: 0, until: 1e9 })).toMatchObject({
+      windows: 0,
+    });
   });
 
   it('names the label that devices which moved share', async () => {

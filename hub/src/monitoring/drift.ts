@@ -1,9 +1,8 @@
 // Folds the windows of each device into verdicts of its features, as they come, and again where one came late. Writes down what
 // it knows, so that a start reads little. Never decides what drift is: core does.
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Diagnosis, diagnose } from '@drover/core/drift/diagnose';
 import { leastBelieved } from '@drover/core/drift/gate';
-import { observeCategories, observeNumeric } from '@drover/core/drift/observe';
 import {
   type DriftSettings,
   eValueOfFeature,
@@ -11,9 +10,8 @@ import {
   type FleetVerdict,
   foldWindow,
   newFeature,
-  type Observation,
 } from '@drover/core/drift/verdict';
-import { decodeWindow, type WindowSketch } from '@drover/sketch/window-sketch';
+import { decodeWindow } from '@drover/sketch/window-sketch';
 import {
   type DriftWindow,
   listBaselines,
@@ -24,7 +22,8 @@ import {
 } from '../db/drift.ts';
 import type { Statement, Store } from '../db/store.ts';
 import { type DriftDevice, decodeDevice, encodeDevice, newDevice, type Stream, streamKey } from './drift-device.ts';
-import type { ModelFacts, ReadModelFacts } from './model-facts.ts';
+import type { ReadModelFacts } from './model-facts.ts';
+import { observe, type Seen, seedOf } from './observe-window.ts';
 
 export interface DriftDeps {
   readonly store: Store;
@@ -45,6 +44,8 @@ export interface FeatureDrift extends Omit<FeatureVerdict, 'verdict'> {
   readonly windows: number;
   /** End of the last window, ms since epoch. */
   readonly at: number;
+  /** What it looks like; of numeric features, while they are material. */
+  readonly diagnosis: Diagnosis | undefined;
 }
 
 export interface DriftBook {
@@ -56,8 +57,6 @@ export interface DriftBook {
 
 /** Windows of one device that a verdict is made of where nothing was written down: 10 days of quarter hours. */
 const MOST_WINDOWS = 1000;
-/** What a regression answered is followed like a feature. No feature of a baseline is called so. */
-export const OUTPUT = '(output)';
 /** Windows of a device between two times that it is written down: a start folds at most so many again. */
 const WRITE_EVERY = 16;
 /** Devices that are written down in one transaction. */
@@ -68,23 +67,12 @@ const FALSE_SHARE = 0.1;
 const keyOf = ({ bootId, slot, manifest, number, revision }: DriftWindow): string =>
   `${bootId}/${slot}/${manifest}/${number}/${revision}`;
 
-const seedOf = (...names: readonly string[]): number =>
-  createHash('sha256').update(JSON.stringify(names)).digest().readUInt32LE(0);
-
-/** What one window says of each feature. */
-function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<readonly [string, Observation]> {
-  let [numeric, categorical] = [0, 0];
-  for (const feature of baseline?.features ?? []) {
-    if (feature.kind === 'numeric') {
-      const sketch = window.numeric[numeric++];
-      if (sketch) yield [feature.name, observeNumeric(sketch, feature)];
-    } else {
-      const sketch = window.categorical[categorical++];
-      if (sketch) yield [feature.name, observeCategories(sketch, feature)];
-    }
-  }
-  const output = baseline?.output;
-  if (output?.kind === 'regression' && window.regression) yield [OUTPUT, observeNumeric(window.regression, output)];
+/** What a numeric feature that moved looks like now. */
+function diagnosisOf({ verdict, aspect }: FeatureVerdict, numeric: Seen['numeric']): Diagnosis | undefined {
+  if (verdict !== 'material' || aspect === undefined || !numeric) return undefined;
+  const { moments, hist } = numeric.sketch;
+  const seen = { mean: moments.mean, sd: Math.sqrt(moments.variance), counts: hist.counts };
+  return diagnose(aspect, seen, numeric.reference);
 }
 
 /** Faults need no evidence of earlier windows. */
@@ -118,10 +106,11 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     const window = facts.reference ? decodeWindow(row.stats, facts.reference) : undefined;
     if (!window?.ok) return;
     stream.endAt = row.endAt;
-    for (const [name, observation] of observe(window.value, facts)) {
-      if (!counts(name, row.receivedAt)) continue;
-      const state = stream.features.get(name)?.state ?? newFeature(seedOf(id, slot, manifest, name));
-      stream.features.set(name, foldWindow(state, { ...observation, startAt: row.startAt }, settings));
+    for (const { feature, observation, numeric } of observe(window.value, facts)) {
+      if (!counts(feature, row.receivedAt)) continue;
+      const before = stream.features.get(feature)?.state ?? newFeature(seedOf(id, slot, manifest, feature));
+      const { state, verdict } = foldWindow(before, { ...observation, startAt: row.startAt }, settings);
+      stream.features.set(feature, { state, verdict, diagnosis: diagnosisOf(verdict, numeric) });
     }
   }
 
@@ -186,10 +175,10 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     for (const [device, { streams }] of devices)
       for (const { slot, manifest, features, endAt } of streams.values()) {
         const { model, version } = await readFacts(manifest);
-        for (const [feature, { state, verdict }] of features)
+        for (const [feature, { state, verdict, diagnosis }] of features)
           if (verdict)
             all.push({
-              ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, e: eValueOfFeature(state),
+              ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, diagnosis, e: eValueOfFeature(state),
             }); // biome-ignore format: one record
       }
     const least = leastBelieved(

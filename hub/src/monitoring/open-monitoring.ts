@@ -1,22 +1,38 @@
 // Opens what the routes of monitoring read: summaries, quality and drift. Composition only.
 
 import { DRIFT_SETTINGS } from '@drover/core/drift/verdict';
-import type { Result } from '@drover/core/reasons';
-import type { DriftView, Rebaselined, RebaselineRequest } from '@drover/wire/http/monitoring';
+import { accept, type Result, refuse } from '@drover/core/reasons';
+import type {
+  Calibration,
+  CalibrationQuery,
+  DriftView,
+  Rebaselined,
+  RebaselineRequest,
+} from '@drover/wire/http/monitoring';
+import type { Logger } from 'pino';
+import type { Static } from 'typebox';
 import type { BlobStore } from '../blobs/blob-store.ts';
+import type { HubConfig } from '../config.ts';
+import { readDevice } from '../db/devices.ts';
 import { listLabels } from '../db/drift.ts';
 import type { Store } from '../db/store.ts';
-import { openDriftBook } from './drift.ts';
+import { calibrateDevice } from './calibrate.ts';
+import { type FeatureDrift, openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
-import { openModelFacts } from './model-facts.ts';
+import { openModelFacts, type ReadModelFacts } from './model-facts.ts';
 import { openQuality, type ReportQuality } from './quality-report.ts';
 import { rebaseline } from './rebaseline.ts';
+import { startRetention } from './retention.ts';
 import { openSummaries, type Summarise } from './summary.ts';
 
 export interface Monitoring {
   readonly summarise: Summarise;
   readonly quality: ReportQuality;
+  close(): Promise<void>;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
+  readonly readDrift: () => Promise<readonly FeatureDrift[]>;
+  readonly readFacts: ReadModelFacts;
+  readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
 }
 
@@ -24,14 +40,32 @@ export interface MonitoringDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly now: () => number;
-  /** How long a device is watched before its drift is judged. */
-  readonly learnMs: number;
+  readonly config: Pick<HubConfig, 'dev' | 'driftLearnHours' | 'windowDays' | 'summaryDays' | 'logDays'>;
+  readonly log: Logger;
 }
 
-export function openMonitoring({ store, blobs, now, learnMs }: MonitoringDeps): Monitoring {
+export function openMonitoring({ store, blobs, now, config, log }: MonitoringDeps): Monitoring {
   const readFacts = openModelFacts({ store, blobs });
-  const book = openDriftBook({ store, readFacts, now, settings: { ...DRIFT_SETTINGS, learnMs } });
+  // Who tries a hub out does not wait for a day.
+  const learnMs = 3_600_000 * (config.driftLearnHours ?? (config.dev ? 0 : 24));
+  const settings = { ...DRIFT_SETTINGS, learnMs };
+  const book = openDriftBook({ store, readFacts, now, settings });
+  const { windowDays, summaryDays, logDays } = config;
+  const retention = startRetention({ store, readFacts, now, log, windowDays, summaryDays, logDays });
   return {
+    close: () => retention.close(),
+    readDrift: () => book.read(),
+    readFacts,
+    async calibrate({ device, model, since, until }) {
+      if ((await readDevice(store, device)) === undefined) return refuse('device_unknown', `"${device}".`);
+      const from = since === undefined ? 0 : Date.parse(since);
+      const to = until === undefined ? now() : Date.parse(until);
+      if (!Number.isFinite(from) || !Number.isFinite(to))
+        return refuse('request_invalid', '"since" and "until" must be RFC 3339 instants such as 2026-03-01T00:00:00Z.');
+      const { windowsPerFalseAlarm } = settings;
+      const counts = await calibrateDevice({ store, readFacts, settings }, { device, model, since: from, until: to });
+      return accept({ ...counts, windowsPerFalseAlarm });
+    },
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),
     summarise: openSummaries({ store, readFacts }),
     quality: openQuality({ store, readFacts }),
@@ -40,7 +74,12 @@ export function openMonitoring({ store, blobs, now, learnMs }: MonitoringDeps): 
       const labelsOf = new Map(
         labels.map(({ id, labelsJson }) => [id, JSON.parse(labelsJson) as Record<string, string>]),
       );
-      return viewDrift(all, labelsOf, filter);
+      // What was removed is not told of any more.
+      return viewDrift(
+        all.filter(({ device }) => labelsOf.has(device)),
+        labelsOf,
+        filter,
+      );
     },
   };
 }

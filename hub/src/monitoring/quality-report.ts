@@ -8,9 +8,9 @@ import { SCORE_BINS } from '@drover/sketch/scores';
 import { NO_BASELINE } from '@drover/sketch/sketch';
 import { decodeWindow, WindowSketch } from '@drover/sketch/window-sketch';
 import type { QualityItem, QualityReport } from '@drover/wire/http/quality';
-import { type LabelledWindow, listLabelledWindows } from '../db/quality.ts';
+import { type LabelledWindow, listLabelledDays, listLabelledWindows } from '../db/quality.ts';
 import type { Store } from '../db/store.ts';
-import { listWindowStats, sumStreams } from '../db/summaries.ts';
+import { listDayStats, listWindowStats, type StreamBytes, sumStreams } from '../db/summaries.ts';
 import type { ReadModelFacts } from './model-facts.ts';
 import { findErrorChanges, type StreamQuality, viewStreamQuality } from './quality-view.ts';
 
@@ -108,27 +108,24 @@ export function openQuality(deps: { readonly store: Store; readonly readFacts: R
       });
     }
     const windows = new Map<string, WindowSketch>();
+    const takeLabels = (row: LabelledWindow): void => {
+      const stream = streams.get(streamKey(row));
+      if (stream) addLabels(stream, row);
+    };
+    const takeScores = ({ bytes, ...row }: StreamBytes): void => {
+      const stream = streams.get(streamKey(row));
+      if (!stream?.confidence) return;
+      const { reference } = stream.facts;
+      const window = windows.get(row.manifest) ?? new WindowSketch(reference);
+      windows.set(row.manifest, window);
+      const decoded = decodeWindow(bytes, reference, window);
+      if (decoded.ok && decoded.value.scores) addCounts(stream.confidence, decoded.value.scores.confidence);
+    };
     const isCut = [
-      await readPages(
-        (page) => listLabelledWindows(store, filter, page),
-        (row) => {
-          const stream = streams.get(streamKey(row));
-          if (stream) addLabels(stream, row);
-        },
-      ),
-      await readPages(
-        (page) => listWindowStats(store, filter, page),
-        ({ bytes, ...row }) => {
-          const stream = streams.get(streamKey(row));
-          if (!stream?.confidence) return;
-          const { reference } = stream.facts;
-          const window = windows.get(row.manifest) ?? new WindowSketch(reference);
-          windows.set(row.manifest, window);
-          const decoded = decodeWindow(bytes, reference, window);
-          if (!decoded.ok || !decoded.value.scores) return;
-          addCounts(stream.confidence, decoded.value.scores.confidence);
-        },
-      ),
+      await readPages((page) => listLabelledWindows(store, filter, page), takeLabels),
+      await readPages((page) => listLabelledDays(store, filter, page), takeLabels),
+      await readPages((page) => listWindowStats(store, filter, page), takeScores),
+      await readPages((page) => listDayStats(store, filter, page), takeScores),
     ].some(Boolean);
     const items: QualityItem[] = [];
     for (const stream of streams.values()) items.push(await judgeStream(stream, detector));

@@ -8,6 +8,8 @@ import type { LatencyView, SlotSummary } from '@drover/wire/http/monitoring';
 import type { Static } from 'typebox';
 import type { Store } from '../db/store.ts';
 import {
+  listDayLabels,
+  listDayStats,
   listLabelCounts,
   listWindowStats,
   type StreamBytes,
@@ -129,7 +131,9 @@ export function openSummaries(deps: SummaryDeps): Summarise {
       });
     }
     await mergeAll(deps, filter, streams, listWindowStats, mergeWindow);
+    await mergeAll(deps, filter, streams, listDayStats, mergeWindow);
     await mergeAll(deps, filter, streams, listLabelCounts, mergeLabels);
+    await mergeAll(deps, filter, streams, listDayLabels, mergeLabels);
     return totals.map((stream) =>
       viewStream(
         stream,

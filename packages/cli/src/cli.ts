@@ -1,6 +1,8 @@
 // Puts the command tree together and turns whatever happens into an exit code. Knows no command's work.
 import { Command, CommanderError } from 'commander';
+import { addAlertCommands } from './commands/alerts.ts';
 import { addAuditCommands } from './commands/audit.ts';
+import { addCalibrateCommand } from './commands/calibrate.ts';
 import { addCarryCommands } from './commands/carry.ts';
 import { addJsonOption, type Cli, present } from './commands/common.ts';
 import { addConfigCommands, addVersionCommand, readVersion } from './commands/config.ts';
@@ -91,6 +93,8 @@ export function buildProgram(cli: Cli): Command {
   addStatusCommand(program, cli);
   addDriftCommand(program, cli);
   addQualityCommand(program, cli);
+  addAlertCommands(program, cli);
+  addCalibrateCommand(program, cli);
   addEnrolmentCommands(addDeviceCommands(program, cli), cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);

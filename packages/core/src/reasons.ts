@@ -291,6 +291,11 @@ export const REASONS = {
   run_not_active: row('permanent', 'The run has ended already.', 'Nothing to do.'),
   hub_restarted: row('transient', 'The hub ended while the run was working.', 'Start the run again.'),
   hub_stopping: row('transient', 'The hub is shutting down.', 'Ask again when it is back.'),
+  // --- alerts: what happens in the fleet
+  incident_unknown: row('permanent', 'There is no such incident.', 'List them with "drover alerts --all".'),
+  incident_over: row('permanent', 'The incident is over.', 'Nothing to do; if it comes back it is a new one.'),
+  alert_rule_unknown: row('permanent', 'There is no such alert rule to change.', 'List them with "drover alerts rules".'),
+  silence_unknown: row('permanent', 'There is no such silence, or it is over.', 'List them with "drover alerts silences".'),
   // --- oms: model signing for outsiders
   oms_malformed: row('integrity', 'The model signature cannot be read as a Sigstore bundle.', 'Fetch it again from where the model comes from.'),
   oms_unsupported: row('permanent', 'The model signature uses a method, curve or hash that is not supported.', 'Sign with an ECDSA key on P-256, P-384 or P-521 and SHA-256 over whole files.'),

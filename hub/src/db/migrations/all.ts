@@ -9,7 +9,9 @@ import { auditCheckpoints } from './0006-audit-checkpoints.ts';
 import { patches } from './0008-patches.ts';
 import { carried } from './0009-carried.ts';
 import { drift } from './0010-drift.ts';
+import { alerts } from './0011-alerts.ts';
 import { driftStates } from './0012-drift-states.ts';
+import { windowDays } from './0013-window-days.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -21,5 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   patches,
   carried,
   drift,
+  alerts,
   driftStates,
+  windowDays,
 ];

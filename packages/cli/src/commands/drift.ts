@@ -1,5 +1,6 @@
 // `drover drift`: which features of which devices moved from what is usual for them, and what these devices have in common.
 // Reads only.
+import { describeChange, describeDiagnosis } from '@drover/core/drift/describe';
 import { type DriftCause, type DriftItem, DriftView, Rebaselined } from '@drover/wire/http/monitoring';
 import type { Command } from 'commander';
 import { at } from '../hub-client.ts';
@@ -8,15 +9,6 @@ import { addConnectionOptions, type Cli, type ConnectionOptions, connect, presen
 
 const modelOf = ({ model, version }: { model: string | null; version: number | null }): string =>
   model === null ? '?' : `${model}@${version ?? '?'}`;
-
-/** Ranges with their sign, shares in per cent. */
-function formatChange(aspect: DriftItem['aspect'], change: number): string {
-  if (aspect === null) return '';
-  if (aspect === 'stuck') return 'unchanged';
-  if (aspect === 'dropout') return 'no values';
-  if (aspect === 'level' || aspect === 'spread') return `${change >= 0 ? '+' : ''}${change.toFixed(2)} IQR`;
-  return `${change >= 0 ? '+' : ''}${(100 * change).toFixed(1)} pp`;
-}
 
 /** What is wanting before a verdict. */
 function formatNeeded({ verdict, needed }: DriftItem): string {
@@ -31,8 +23,9 @@ const ITEMS: readonly TableColumn<DriftItem>[] = [
   { title: 'FEATURE', value: (i) => i.feature },
   { title: 'VERDICT', value: (i) => i.verdict },
   { title: 'WHAT', value: (i) => i.aspect ?? formatNeeded(i) },
-  { title: 'CHANGE', value: (i) => formatChange(i.aspect, i.change), align: 'right' },
-  { title: 'AT LEAST', value: (i) => formatChange(i.aspect, i.leastChange), align: 'right' },
+  { title: 'CHANGE', value: (i) => describeChange(i.aspect, i.change), align: 'right' },
+  { title: 'AT LEAST', value: (i) => describeChange(i.aspect, i.leastChange), align: 'right' },
+  { title: 'LOOKS LIKE', value: (i) => describeDiagnosis(i.diagnosis) },
   { title: 'EVIDENCE', value: (i) => formatShare(Math.min(1, i.evidence)), align: 'right' },
   { title: 'WINDOWS', value: (i) => formatCount(i.windows), align: 'right' },
 ];

@@ -59,6 +59,20 @@ export const DriftAspect = Type.Union([
   Type.Literal('level'), Type.Literal('spread'), Type.Literal('tail'), Type.Literal('unusable'), Type.Literal('stuck'), Type.Literal('dropout'),
 ]); // biome-ignore format: one list
 
+/** What a numeric feature that moved looks like (docs/drift.md). */
+export const DriftDiagnosis = Type.Object({
+  kind: Type.Union([
+    Type.Literal('stuck'), Type.Literal('dropout'), Type.Literal('losses'), Type.Literal('spikes'), Type.Literal('saturation'), Type.Literal('unit'),
+    Type.Literal('bias'), Type.Literal('gain'), Type.Literal('noise'), Type.Literal('flattened'), Type.Literal('shape'),
+  ]), // biome-ignore format: one list
+  /** now is about slope times training plus offset, in the unit of the feature. */
+  slope: Type.Union([Type.Number(), Type.Null()]),
+  offset: Type.Union([Type.Number(), Type.Null()]),
+  /** Of a unit: from and to. */
+  unit: Type.Union([Type.String(), Type.Null()]),
+});
+export type DriftDiagnosis = Static<typeof DriftDiagnosis>;
+
 export const DriftItem = Type.Object({
   device: DeviceId,
   slot: Name,
@@ -80,6 +94,7 @@ export const DriftItem = Type.Object({
   windows: Count,
   /** End of the last window. */
   at: Instant,
+  diagnosis: Type.Union([DriftDiagnosis, Type.Null()]),
 });
 export type DriftItem = Static<typeof DriftItem>;
 
@@ -132,6 +147,28 @@ export const Rebaselined = Type.Object({
   sinceAt: Instant,
 });
 export type Rebaselined = Static<typeof Rebaselined>;
+
+export const CalibrationQuery = Type.Object({
+  device: DeviceId,
+  model: Type.Optional(Name),
+  since: Type.Optional(Instant),
+  until: Type.Optional(Instant),
+});
+const CalibrationCounts = Type.Object({
+  /** Windows of features that were judged, alarms that began, and how many of them were material. */
+  judged: Count,
+  alarms: Count,
+  material: Count,
+});
+export const Calibration = Type.Object({
+  windows: Count,
+  numeric: CalibrationCounts,
+  categorical: CalibrationCounts,
+  answers: CalibrationCounts,
+  /** Windows of a feature between two alarms by chance, as stated. */
+  windowsPerFalseAlarm: Type.Number(),
+});
+export type Calibration = Static<typeof Calibration>;
 
 export const Status = Type.Object({
   hubId: Id,

@@ -1,0 +1,145 @@
+// Reads what rules watch: drift verdicts, presence, deployments, enrolments that wait; as signals. Never decides what a signal comes to.
+import type { Signal } from '@drover/core/alerts/alert';
+import { alertKey, groupKey, type Watched } from '@drover/core/alerts/look';
+import type { AlertRule, AlertSource } from '@drover/core/alerts/rule';
+import { describeChange, describeDiagnosis } from '@drover/core/drift/describe';
+import { matchesQuery, parseQuery, type Query } from '@drover/core/query';
+import { listSlotStates, listWatchedDevices, type SlotState, type WatchedDevice } from '../db/alert-sources.ts';
+import { listPending } from '../db/enrolments.ts';
+import type { Store } from '../db/store.ts';
+import type { FeatureDrift } from '../monitoring/drift.ts';
+import type { ReadModelFacts } from '../monitoring/model-facts.ts';
+
+export interface SourceDeps {
+  readonly store: Store;
+  readonly readDrift: () => Promise<readonly FeatureDrift[]>;
+  readonly readFacts: ReadModelFacts;
+  readonly now: () => number;
+  /** A verdict whose last window ended longer ago says nothing of now. */
+  readonly staleMs: number;
+}
+
+export interface Sources {
+  readonly signals: readonly Signal[];
+  readonly watchedBy: (rule: string, group: string) => readonly Watched[];
+  readonly labelsOf: (device: string) => Readonly<Record<string, string>>;
+}
+
+type Labels = Readonly<Record<string, string>>;
+/** A signal before it is known which rules watch its device. */
+type Seen = Omit<Signal, 'rule'>;
+
+const MOST_PENDING = 1000;
+const BAD_STATES: ReadonlySet<string> = new Set(['rejected', 'failed', 'rolled_back', 'inconsistent', 'timed_out']);
+
+function* seeDrift(all: readonly FeatureDrift[], slots: readonly SlotState[], oldest: number): Generator<Seen> {
+  const running = new Set(slots.map(({ device, slot, running: manifest }) => `${device}\n${slot}\n${manifest ?? ''}`));
+  for (const one of all) {
+    const { device, slot, manifest, model, feature, verdict, at } = one;
+    // What served before says nothing of now.
+    if (!running.has(`${device}\n${slot}\n${manifest}`)) continue;
+    const isSilent = at < oldest || verdict === 'learning' || verdict === 'too_few_rows';
+    const looks = describeDiagnosis(one.diagnosis);
+    yield {
+      subject: `${device}/${slot}/${feature}`,
+      group: JSON.stringify([model ?? manifest, slot, feature]),
+      device,
+      state: isSilent ? 'unknown' : verdict === 'material' ? 'bad' : 'good',
+      what: `${feature} of ${model ?? manifest.slice(0, 12)} moved from what is usual`,
+      summary:
+        `${one.aspect ?? ''} ${describeChange(one.aspect, one.change)}${looks === '' ? '' : `, looks like ${looks}`}`.trim(),
+    };
+  }
+}
+
+const seePresence = ({ id, presence, lastSeenAt }: WatchedDevice): Seen[] =>
+  presence === 'never'
+    ? []
+    : [
+        {
+          subject: id,
+          group: '',
+          device: id,
+          state: presence === 'online' ? 'good' : 'bad',
+          what: 'offline',
+          summary: lastSeenAt === null ? 'not seen' : `last seen ${new Date(lastSeenAt).toISOString()}`,
+        },
+      ];
+
+async function seeDeployment(one: SlotState, readFacts: ReadModelFacts): Promise<Seen[]> {
+  const { device, slot, deploymentId, deploymentManifest, state, code, detail } = one;
+  if (deploymentId === null || deploymentManifest === null || state === null) return [];
+  const { model, version } = await readFacts(deploymentManifest);
+  const name = model === null ? deploymentManifest.slice(0, 12) : `${model}@${version ?? '?'}`;
+  return [
+    {
+      subject: `${device}/${slot}/${deploymentId}`,
+      group: JSON.stringify([deploymentManifest, slot]),
+      device,
+      state: BAD_STATES.has(state) ? 'bad' : 'good',
+      what: `the deployment of ${name} did not succeed`,
+      summary: [state, code, detail].filter(Boolean).join(': ').slice(0, 300),
+    },
+  ];
+}
+
+async function seeAll(deps: SourceDeps, devices: readonly WatchedDevice[], wanted: ReadonlySet<AlertSource>) {
+  const { store, readFacts, now, staleMs } = deps;
+  const seen = new Map<AlertSource, readonly Seen[]>();
+  const slots = wanted.has('drift') || wanted.has('deployment') ? await listSlotStates(store) : [];
+  if (wanted.has('drift')) seen.set('drift', [...seeDrift(await deps.readDrift(), slots, now() - staleMs)]);
+  if (wanted.has('offline')) seen.set('offline', devices.flatMap(seePresence)); // biome-ignore format: a line each
+  if (wanted.has('deployment')) {
+    const all: Seen[] = [];
+    for (const slot of slots) all.push(...(await seeDeployment(slot, readFacts)));
+    seen.set('deployment', all);
+  }
+  if (wanted.has('enrolment')) {
+    const pending = await listPending(store, { limit: MOST_PENDING });
+    seen.set(
+      'enrolment',
+      pending.map(({ id, device, why }) => ({
+        subject: id,
+        group: '',
+        device,
+        state: 'bad',
+        what: 'waits for a person to let it in',
+        summary: why ?? 'approval',
+      })),
+    );
+  }
+  return seen;
+}
+
+const EVERY: Query = { kind: 'all' };
+
+/** What is said of all that the rules watch. @param known keys of alerts: of others only what is bad is a signal. */
+export async function readSources(
+  deps: SourceDeps,
+  rules: readonly AlertRule[],
+  known: ReadonlySet<string>,
+): Promise<Sources> {
+  const enabled = rules.filter(({ isEnabled }) => isEnabled);
+  const devices = await listWatchedDevices(deps.store);
+  const labels = new Map<string, Labels>(devices.map(({ id, labelsJson }) => [id, JSON.parse(labelsJson) as Labels]));
+  const labelsOf = (device: string): Labels => labels.get(device) ?? {};
+  const seen = await seeAll(deps, devices, new Set(enabled.map(({ source }) => source)));
+  const signals: Signal[] = [];
+  const watched = new Map<string, Watched[]>();
+  for (const rule of enabled) {
+    const parsed = parseQuery(rule.where);
+    const where = parsed.ok ? parsed.value : EVERY;
+    for (const one of seen.get(rule.source) ?? []) {
+      if (!matchesQuery(where, labelsOf(one.device))) continue;
+      if (one.state !== 'unknown') {
+        const key = groupKey(rule.id, one.group);
+        const list = watched.get(key);
+        const device = { device: one.device, labels: labelsOf(one.device) };
+        if (list) list.push(device);
+        else watched.set(key, [device]);
+      }
+      if (one.state === 'bad' || known.has(alertKey(rule.id, one.subject))) signals.push({ ...one, rule: rule.id });
+    }
+  }
+  return { signals, labelsOf, watchedBy: (rule, group) => watched.get(groupKey(rule, group)) ?? [] };
+}

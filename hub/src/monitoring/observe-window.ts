@@ -1,0 +1,68 @@
+// Decides what one window says of each feature of its model, and of what the model answers. Folds nothing.
+import { createHash } from 'node:crypto';
+import { observeCategories, observeClasses, observeConfidence, observeNumeric } from '@drover/core/drift/observe';
+import type { Observation } from '@drover/core/drift/verdict';
+import type { NumericDistribution } from '@drover/sketch/baseline-document';
+import type { NumericSketch } from '@drover/sketch/numeric-sketch';
+import type { WindowSketch } from '@drover/sketch/window-sketch';
+import type { ModelFacts } from './model-facts.ts';
+
+/** What a model answers, and how sure a classifier is, are followed like features. No feature of a baseline is called so. */
+export const OUTPUT = '(output)';
+export const CONFIDENCE = '(confidence)';
+export type FeatureKind = 'numeric' | 'categorical' | 'answers';
+
+/** Tells a series from all others. */
+export const seedOf = (...names: readonly string[]): number =>
+  createHash('sha256').update(JSON.stringify(names)).digest().readUInt32LE(0);
+
+/** What one window says of one feature, and where it is numeric its values. */
+export interface Seen {
+  readonly feature: string;
+  readonly kind: FeatureKind;
+  readonly observation: Observation;
+  readonly numeric: { readonly sketch: NumericSketch; readonly reference: NumericDistribution } | undefined;
+}
+
+const seeNumeric = (
+  feature: string,
+  kind: FeatureKind,
+  sketch: NumericSketch,
+  reference: NumericDistribution,
+): Seen => ({
+  feature,
+  kind,
+  observation: observeNumeric(sketch, reference),
+  numeric: { sketch, reference },
+});
+
+export function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<Seen> {
+  let [numeric, categorical] = [0, 0];
+  for (const feature of baseline?.features ?? []) {
+    if (feature.kind === 'numeric') {
+      const sketch = window.numeric[numeric++];
+      if (sketch) yield seeNumeric(feature.name, 'numeric', sketch, feature);
+    } else {
+      const sketch = window.categorical[categorical++];
+      if (sketch)
+        yield {
+          feature: feature.name,
+          kind: 'categorical',
+          observation: observeCategories(sketch, feature),
+          numeric: undefined,
+        };
+    }
+  }
+  const output = baseline?.output;
+  if (output?.kind === 'regression' && window.regression)
+    yield seeNumeric(OUTPUT, 'answers', window.regression, output);
+  if (output?.kind === 'classification' && window.scores && window.scores.total + window.scores.invalid > 0) {
+    yield { feature: OUTPUT, kind: 'answers', observation: observeClasses(window.scores, output), numeric: undefined };
+    yield {
+      feature: CONFIDENCE,
+      kind: 'answers',
+      observation: observeConfidence(window.scores, output),
+      numeric: undefined,
+    };
+  }
+}
