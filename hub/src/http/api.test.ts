@@ -87,6 +87,12 @@ describe('the door', () => {
     expect(await hub.ask('GET', '/api/v1/devices?cursor=x')).toMatchObject(problem(400, 'request_invalid'));
     expect(await hub.ask('GET', '/api/v1/devices?query=%3D')).toMatchObject({ json: { code: 'query_invalid' } });
     expect(await hub.ask('GET', '/api/v1/summary?since=yesterday')).toMatchObject(problem(400, 'request_invalid'));
+    for (const query of ['since=yesterday', 'version=0', 'detector=crystal-ball', 'model=No%20Name'])
+      expect(await hub.ask('GET', `/api/v1/quality?${query}`)).toMatchObject(problem(400, 'request_invalid'));
+    expect(await hub.ask('GET', '/api/v1/quality?model=none&version=1')).toMatchObject({
+      status: 200,
+      json: { items: [], isCut: false },
+    });
   });
 
   it('describes itself by the schemas that validate', async () => {

@@ -5,6 +5,7 @@ import { buildBaseline, encodeBaseline } from '@drover/sketch/baseline';
 import { LabelledCounts } from '@drover/sketch/labelled';
 import { bindBaseline, type WindowReference, WindowSketch } from '@drover/sketch/window-sketch';
 import { remove, scratch } from '@drover/testkit/fleet';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import { openFolderStore } from '../blobs/folder-store.ts';
@@ -12,8 +13,10 @@ import { ensureModel, insertVersion } from '../db/models.ts';
 import { openStore } from '../db/sqlite-store.ts';
 import type { Store } from '../db/store.ts';
 import { storeWindow, storeWindowLabels } from '../db/uplink.ts';
+import { DAY_MS } from '../db/window-days.ts';
 import { openModelFacts } from './model-facts.ts';
 import { openQuality, type QualityFilter } from './quality-report.ts';
+import { startRetention } from './retention.ts';
 
 let dir: string;
 let store: Store;
@@ -197,6 +200,28 @@ describe('quality at the hub', () => {
     const [mended] = (await ask()).items;
     expect(mended?.labelled).toBe(item?.labelled);
     expect(mended?.errors).toMatchObject({ changes: [], devicesChanged: 0 });
+  });
+
+  it('counts days of windows that are not kept any more as if they were', async () => {
+    const reference = await register(digest('a'), 3);
+    for (const [day, turned] of [[0, 0], [1, 0.4], [40, 0]] as const) // biome-ignore format: day, share that is turned over
+      for (let w = 0; w < 4; w++)
+        await send(reference, { device: 'd1', startAt: day * DAY_MS + 1000 * w, rows: 50, turned });
+    const [before] = (await ask()).items;
+    const retention = startRetention({
+      store, readFacts: openModelFacts({ store, blobs }), now: () => 41 * DAY_MS, log: pino({ level: 'silent' }),
+      windowDays: 30, summaryDays: 62, logDays: 90,
+    }); // biome-ignore format: one record
+    while (await retention.tidy());
+    await retention.close();
+    const [after] = (await ask()).items;
+    const [of, without] = [before, after].map((item) => ({ ...item, errors: undefined }));
+    expect(without).toEqual(of);
+    expect(after).toMatchObject({ labelled: 600, predictions: 600, coverage: 1 });
+    expect((await ask({ since: 40 * DAY_MS })).items[0]).toMatchObject({
+      labelled: 200,
+      estimate: { predictions: 200 },
+    });
   });
 
   it('leaves out what was counted on another baseline, and says that a calibration is of the field', async () => {
