@@ -48,12 +48,18 @@ export function aroundNumber(value: number, deviation: number, factor = Z): Inte
 /**
  * The delete-one jackknife over clusters (Efron 1982, §3): rows of one device resemble each other, so that devices and not rows are
  * what is counted.
- * @param without the number without each cluster in turn.
+ * @param without the number without each cluster in turn. @param n rows: no share of so many is known to be nearer to 0 or 1.
  */
-export function jackknife(value: number, without: readonly number[], isShare: boolean): Interval | undefined {
+export function jackknife(
+  value: number,
+  without: readonly number[],
+  isShare: boolean,
+  n: number,
+): Interval | undefined {
   const clusters = without.length;
   const inside = isShare && value > 0 && value < 1;
-  const scale = (x: number): number => (inside ? logit(Math.min(1 - 1e-9, Math.max(1e-9, x))) : x);
+  const least = 1 / (2 * n + 2);
+  const scale = (x: number): number => (inside ? logit(Math.min(1 - least, Math.max(least, x))) : x);
   const scaled = without.map(scale);
   const mean = scaled.reduce((a, b) => a + b, 0) / clusters;
   const squares = scaled.reduce((sum, x) => sum + (x - mean) ** 2, 0);

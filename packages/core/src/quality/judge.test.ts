@@ -131,7 +131,7 @@ describe('limits', () => {
     const mean = values.reduce((a, b) => a + b, 0) / 9;
     const without = values.map((x) => (mean * 9 - x) / 8);
     const sd = Math.sqrt(values.reduce((s, x) => s + (x - mean) ** 2, 0) / 8);
-    expect(jackknife(mean, without, false)?.high).toBeCloseTo(mean + (2.306_004 * sd) / 3, 4);
+    expect(jackknife(mean, without, false, 9)?.high).toBeCloseTo(mean + (2.306_004 * sd) / 3, 4);
   });
 
   /** A fleet whose devices differ: the share that a device gets right is uniform around 0.8. */
@@ -174,6 +174,27 @@ describe('limits', () => {
       expect((hits[metric] ?? 0) / runs, metric).toBeLessThan(0.985);
     }
     expect((hits['rows'] ?? 0) / runs).toBeLessThan(0.65);
+  });
+
+  it('over devices stay of use where nearly all is right', () => {
+    const random = seeded(12);
+    let [hits, widest] = [0, 0];
+    const runs = 300;
+    for (let run = 0; run < runs; run++) {
+      const parts = Array.from({ length: 10 }, () => {
+        const counts = new LabelledCounts({ kind: 'classification', classCount: 2 });
+        const right = 0.985 + 0.015 * random();
+        for (let i = 0; i < 100; i++) counts.addClass(1, random() < right ? 1 : 0, [0.5, 0.5], 0);
+        return counts;
+      });
+      const all = new LabelledCounts({ kind: 'classification', classCount: 2 });
+      for (const part of parts) all.merge(part);
+      const interval = find(judge(all, parts), 'accuracy')?.interval;
+      if (interval && interval.low <= 0.9925 && 0.9925 <= interval.high) hits += 1;
+      widest = Math.max(widest, (interval?.high ?? 1) - (interval?.low ?? 0));
+    }
+    expect(hits / runs).toBeGreaterThan(0.93);
+    expect(widest).toBeLessThan(0.15);
   });
 
   it('over rows hold the truth 95 times in 100 where rows are independent', () => {

@@ -29,7 +29,9 @@ function judgeOne(one: Measured, without: readonly number[]): Judged {
   const shared = { metric, of, n, needed, byChance };
   if (needed > 0 || !Number.isFinite(value)) return { ...shared, value: undefined, interval: undefined, by: undefined };
   const overDevices =
-    without.length >= LEAST_DEVICES && without.every(Number.isFinite) ? jackknife(value, without, isShare) : undefined;
+    without.length >= LEAST_DEVICES && without.every(Number.isFinite)
+      ? jackknife(value, without, isShare, n)
+      : undefined;
   const interval = overDevices ? widest(overDevices, rows) : rows;
   return { ...shared, value, interval, by: interval && (overDevices ? 'devices' : 'rows') };
 }
