@@ -64,7 +64,8 @@ beforeAll(async () => {
   const train = path.join(dir, 'train.csv');
   writeFileSync(train, rows(1, 4000));
   await drover('model', 'train', train, '--name', 'wear', '--label', 'y');
-  for (const id of ['press-1', 'press-2']) await joinAgent(hub, path.join(dir, id), id);
+  for (const id of ['press-1', 'press-2'])
+    await joinAgent(hub, path.join(dir, id), id, ['--label', `site=${id === 'press-1' ? 'north' : 'south'}`]);
 });
 
 afterAll(async () => {
@@ -137,6 +138,10 @@ describe('quality', () => {
     expect(table).toMatch(/The model became worse at .*: error rate/);
     expect(table).toMatch(/press-2 became worse/);
     expect(table).toMatch(/Of 2 devices with labels 1 show it/);
+    // Two devices are not eight: the rates are said, their difference is not.
+    expect(await drover('quality', 'wear', '--by', 'site')).toMatch(
+      /site=south .* accuracy .* needs 8 devices on each side/,
+    );
     const healthy = await readQuality('--device', 'press-1');
     expect(healthy?.errors.changes).toEqual([]);
     expect(find(healthy, 'accuracy')?.value).toBeGreaterThan(0.95);

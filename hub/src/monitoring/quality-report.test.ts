@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import { openFolderStore } from '../blobs/folder-store.ts';
+import { insertDevice } from '../db/devices.ts';
 import { ensureModel, insertVersion } from '../db/models.ts';
 import { openStore } from '../db/sqlite-store.ts';
 import type { Store } from '../db/store.ts';
@@ -200,6 +201,26 @@ describe('quality at the hub', () => {
     const [mended] = (await ask()).items;
     expect(mended?.labelled).toBe(item?.labelled);
     expect(mended?.errors).toMatchObject({ changes: [], devicesChanged: 0 });
+  });
+
+  it('compares parts of the fleet by a label of their devices', async () => {
+    const reference = await register(digest('a'), 3);
+    for (let d = 0; d < 25; d++) {
+      const device = `d${d}`;
+      const labels: Record<string, string> = d < 8 ? { site: 'north' } : d < 24 ? { site: 'south' } : {};
+      expect(await store.commit([insertDevice({ id: device, labels, secretHash: '', joinedAt: 1 })])).toMatchObject({
+        ok: true,
+      });
+      await send(reference, { device, startAt: 1000, rows: 60, turned: d < 8 ? 0.8 : 0 });
+    }
+    expect((await ask()).items[0]?.slices).toBeNull();
+    const slices = (await ask({ by: 'site' })).items[0]?.slices;
+    expect(slices).toMatchObject({ label: 'site', unlabelledDevices: 1 });
+    expect(slices?.items.map(({ value, devices }) => [value, devices])).toEqual([['north', 8], ['south', 16]]); // biome-ignore format: label, devices
+    const [accuracy] = slices?.items[0]?.gaps ?? [];
+    expect(accuracy).toMatchObject({ metric: 'accuracy', rows: 480, needed: 0 });
+    expect(accuracy?.high).toBeLessThan(-0.1);
+    expect((await ask({ by: 'line' })).items[0]?.slices).toMatchObject({ items: [], unlabelledDevices: 25 });
   });
 
   it('counts days of windows that are not kept any more as if they were', async () => {

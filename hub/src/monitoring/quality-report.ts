@@ -2,17 +2,19 @@
 // late counts where it belongs. Never decides what a number means: core does.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Change, DetectorName, Step } from '@drover/core/quality/error-drift';
+import { addPortions, portionsOf } from '@drover/core/quality/slices';
 import { addCounts } from '@drover/sketch/counts';
 import { decodeLabelled, LabelledCounts } from '@drover/sketch/labelled';
 import { SCORE_BINS } from '@drover/sketch/scores';
 import { NO_BASELINE } from '@drover/sketch/sketch';
 import { decodeWindow, WindowSketch } from '@drover/sketch/window-sketch';
 import type { QualityItem, QualityReport } from '@drover/wire/http/quality';
+import { listLabels } from '../db/drift.ts';
 import { type LabelledWindow, listLabelledDays, listLabelledWindows } from '../db/quality.ts';
 import type { Store } from '../db/store.ts';
 import { listDayStats, listWindowStats, type StreamBytes, sumStreams } from '../db/summaries.ts';
 import type { ReadModelFacts } from './model-facts.ts';
-import { findErrorChanges, type StreamQuality, viewStreamQuality } from './quality-view.ts';
+import { findErrorChanges, type SliceLabel, type StreamQuality, viewStreamQuality } from './quality-view.ts';
 
 export interface QualityFilter {
   readonly model?: string | undefined;
@@ -21,6 +23,8 @@ export interface QualityFilter {
   readonly device?: string | undefined;
   readonly since?: number | undefined;
   readonly detector: DetectorName;
+  /** A label of devices by whose values the fleet is compared. */
+  readonly by?: string | undefined;
 }
 
 const PAGE = 500;
@@ -44,6 +48,7 @@ function addLabels(stream: StreamQuality, { device, startAt, counts }: LabelledW
   stream.all ??= new LabelledCounts(labels.shape, labels.prefix);
   if (labels.count === 0 || !stream.all.fits(labels)) return;
   stream.all.merge(labels);
+  stream.portions.set(device, addPortions(stream.portions.get(device), portionsOf(labels)));
   const at = stream.clusterOf.get(device) ?? stream.clusterOf.size % mostClusters(labels);
   stream.clusterOf.set(device, at);
   const cluster = stream.clusters[at];
@@ -72,20 +77,33 @@ async function readPages<Row>(
 }
 
 /** A device at a time, so that ingest gets its turns. */
-async function judgeStream(stream: StreamQuality, detector: DetectorName): Promise<QualityItem> {
+async function judgeStream(
+  stream: StreamQuality,
+  detector: DetectorName,
+  by: SliceLabel | undefined,
+): Promise<QualityItem> {
   const changes = new Map<string, readonly Change[]>([['', findErrorChanges(stream, detector)]]);
   for (const device of stream.steps.keys()) {
     changes.set(device, findErrorChanges(stream, detector, device));
     await nextTurn();
   }
-  return viewStreamQuality(stream, detector, changes);
+  return viewStreamQuality(stream, { detector, changes, by });
+}
+
+async function readLabel(store: Store, label: string): Promise<SliceLabel> {
+  const valueOf = new Map<string, string>();
+  for (const { id, labelsJson } of await listLabels(store)) {
+    const value = (JSON.parse(labelsJson) as Record<string, string>)[label];
+    if (value !== undefined) valueOf.set(id, value);
+  }
+  return { label, valueOf };
 }
 
 export type ReportQuality = (filter: QualityFilter) => Promise<QualityReport>;
 
 export function openQuality(deps: { readonly store: Store; readonly readFacts: ReadModelFacts }): ReportQuality {
   const { store, readFacts } = deps;
-  return async ({ model, version, slot, device, since, detector }) => {
+  return async ({ model, version, slot, device, since, detector, by }) => {
     const filter = {
       ...(slot === undefined ? {} : { slot }),
       ...(device === undefined ? {} : { device }),
@@ -104,6 +122,7 @@ export function openQuality(deps: { readonly store: Store; readonly readFacts: R
         clusters: [],
         clusterOf: new Map(),
         steps: new Map(),
+        portions: new Map(),
         confidence: k === undefined ? undefined : new Float64Array(k * SCORE_BINS),
       });
     }
@@ -127,8 +146,9 @@ export function openQuality(deps: { readonly store: Store; readonly readFacts: R
       await readPages((page) => listWindowStats(store, filter, page), takeScores),
       await readPages((page) => listDayStats(store, filter, page), takeScores),
     ].some(Boolean);
+    const sliced = by === undefined ? undefined : await readLabel(store, by);
     const items: QualityItem[] = [];
-    for (const stream of streams.values()) items.push(await judgeStream(stream, detector));
+    for (const stream of streams.values()) items.push(await judgeStream(stream, detector, sliced));
     return { items, isCut };
   };
 }

@@ -5,6 +5,7 @@ import { type Change, type DetectorName, findChanges, type Step } from '@drover/
 import { type Calibration, checkLabels, estimate } from '@drover/core/quality/estimate';
 import { judge } from '@drover/core/quality/judge';
 import { majorityOf } from '@drover/core/quality/metrics';
+import { compareSlices, type Portion } from '@drover/core/quality/slices';
 import type { LabelledCounts } from '@drover/sketch/labelled';
 import { SCORE_BINS } from '@drover/sketch/scores';
 import type { ErrorChange, QualityEstimate, QualityItem, QualityMetric } from '@drover/wire/http/quality';
@@ -22,6 +23,8 @@ export interface StreamQuality {
   readonly clusterOf: Map<string, number>;
   /** By device and start of the window. */
   readonly steps: Map<string, Map<number, Step>>;
+  /** What each device adds to rates that are compared between parts of the fleet. */
+  readonly portions: Map<string, readonly Portion[]>;
   /** Answered classes by bins of their probability, of all predictions; undefined where the baseline has no classes. */
   readonly confidence: Float64Array | undefined;
 }
@@ -170,7 +173,40 @@ function viewEstimate({ facts, all, confidence }: StreamQuality, nameOf: NameCla
   };
 }
 
-export function viewStreamQuality(stream: StreamQuality, detector: DetectorName, changes: ErrorChanges): QualityItem {
+/** A label, and its value by device. */
+export interface SliceLabel {
+  readonly label: string;
+  readonly valueOf: ReadonlyMap<string, string>;
+}
+
+const MOST_SLICES = 100;
+
+function viewSlices({ portions }: StreamQuality, { label, valueOf }: SliceLabel): NonNullable<QualityItem['slices']> {
+  const slices = new Map<string, (readonly Portion[])[]>();
+  let unlabelledDevices = 0;
+  for (const [device, own] of portions) {
+    const value = valueOf.get(device);
+    if (value === undefined) unlabelledDevices += 1;
+    else if (slices.has(value)) slices.get(value)?.push(own);
+    else if (slices.size < MOST_SLICES) slices.set(value, [own]);
+  }
+  const items = compareSlices(slices).map(({ name, devices, gaps }) => ({
+    value: name,
+    devices,
+    gaps: gaps.map(({ metric, value, rest, difference, rows, needed }) => ({
+      metric, value: number(value), rest: number(rest), low: number(difference?.low), high: number(difference?.high), rows, needed,
+    })), // biome-ignore format: one record
+  }));
+  return { label, items: items.toSorted((a, b) => (a.value < b.value ? -1 : 1)), unlabelledDevices };
+}
+
+export interface ViewOptions {
+  readonly detector: DetectorName;
+  readonly changes: ErrorChanges;
+  readonly by: SliceLabel | undefined;
+}
+
+export function viewStreamQuality(stream: StreamQuality, { detector, changes, by }: ViewOptions): QualityItem {
   const { totals, facts, all, clusters, clusterOf } = stream;
   const nameOf = nameClasses(facts);
   const labelled = all?.count ?? 0;
@@ -189,5 +225,6 @@ export function viewStreamQuality(stream: StreamQuality, detector: DetectorName,
     majorityBaseline: number(all && majorityOf(all)),
     errors: viewErrors(stream, detector, changes),
     estimate: viewEstimate(stream, nameOf),
+    slices: by ? viewSlices(stream, by) : null,
   };
 }

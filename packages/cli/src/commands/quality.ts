@@ -66,6 +66,45 @@ function sayErrors({ errors, labelled }: QualityItem): string {
   return lines.join('');
 }
 
+interface GapRow {
+  readonly part: string;
+  readonly metric: string;
+  readonly value: number | null;
+  readonly rest: number | null;
+  readonly limits: string;
+  readonly devices: number;
+  readonly rows: number;
+}
+const numberOf = (value: number | null): string => (value === null ? '-' : formatNumber(value));
+const GAPS: readonly TableColumn<GapRow>[] = [
+  { title: 'PART', value: (r) => r.part },
+  { title: 'METRIC', value: (r) => r.metric },
+  { title: 'HERE', value: (r) => numberOf(r.value), align: 'right' },
+  { title: 'REST', value: (r) => numberOf(r.rest), align: 'right' },
+  { title: 'DIFFERENCE', value: (r) => r.limits },
+  { title: 'DEVICES', value: (r) => formatCount(r.devices), align: 'right' },
+  { title: 'ROWS', value: (r) => formatCount(r.rows), align: 'right' },
+];
+
+function saySlices(cli: Cli, { slices }: QualityItem): string {
+  if (!slices) return '';
+  const { label, items, unlabelledDevices } = slices;
+  const rows = items.flatMap(({ value: part, devices, gaps }) =>
+    gaps.map(({ metric, value, rest, low, high, rows: n, needed }): GapRow => {
+      const wanting = needed > 0 ? `needs ${formatCount(needed)} more rows` : 'needs 8 devices on each side';
+      const apart = low !== null && high !== null && (low > 0 || high < 0) ? ' *' : '';
+      const limits = low === null || high === null ? wanting : `${formatNumber(low)} to ${formatNumber(high)}${apart}`;
+      return { part: `${label}=${part}`, metric, value, rest, limits, devices, rows: n };
+    }),
+  );
+  const without =
+    unlabelledDevices > 0 ? `  ${formatCount(unlabelledDevices)} devices have no label "${label}".\n` : '';
+  const marked = rows.some((row) => row.limits.endsWith('*'))
+    ? '  * differs, beyond what chance makes of all of these.\n'
+    : '';
+  return `${tableFor(cli, GAPS, rows, `No device with labels has the label "${label}".`)}${marked}${without}`;
+}
+
 function sayItem(cli: Cli, item: QualityItem): string {
   const { model, version, slot, predictions, labelled, coverage, devices, metrics, majorityBaseline, estimate } = item;
   const head =
@@ -79,7 +118,7 @@ function sayItem(cli: Cli, item: QualityItem): string {
       tableFor(cli, COLUMNS, estimate.metrics.map((m): Row => ({ ...m, name: m.metric, of: m.class, by: 'estimate', n: formatCount(estimate.predictions) })), '') +
       estimate.limits.map((limit) => `  ${limit}\n`).join('')
     : ''; // biome-ignore format: one sentence a line
-  return `${head}${table}${always}${sayErrors(item)}${estimated}`;
+  return `${head}${table}${always}${sayErrors(item)}${saySlices(cli, item)}${estimated}`;
 }
 
 interface QualityOptions extends ConnectionOptions {
@@ -88,6 +127,7 @@ interface QualityOptions extends ConnectionOptions {
   readonly slot?: string;
   readonly since?: string;
   readonly detector?: string;
+  readonly by?: string;
 }
 
 export function addQualityCommand(program: Command, cli: Cli): void {
@@ -107,14 +147,15 @@ export function addQualityCommand(program: Command, cli: Cli): void {
         'adwin', 'ddm', 'hddm_a', 'hddm_w', 'page_hinkley',
       ]), // biome-ignore format: one list
     )
+    .option('--by <label>', 'how devices with one value of this label differ from the others')
     .addHelpText(
       'after',
-      '\nExamples:\n  drover quality\n  drover quality wear --since 2026-03-01T00:00:00Z\n  drover quality wear --model-version 3 --device press-07 --json',
+      '\nExamples:\n  drover quality\n  drover quality wear --by site\n  drover quality wear --since 2026-03-01T00:00:00Z\n  drover quality wear --model-version 3 --device press-07 --json',
     )
     .action(async (model: string | undefined, options: QualityOptions) => {
-      const { modelVersion, device, slot, since, detector } = options;
+      const { modelVersion, device, slot, since, detector, by } = options;
       const version = modelVersion === undefined ? undefined : String(modelVersion);
-      const query = { model, version, device, slot, since, detector };
+      const query = { model, version, device, slot, since, detector, by };
       const report = await connect(cli, options).ask(QualityReport, at('quality'), { query });
       present(cli, options, report, () => {
         if (report.items.length === 0) return 'No windows yet: agents send one when it ends, once they are fed.\n';

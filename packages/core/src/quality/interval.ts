@@ -19,12 +19,12 @@ export function wilson(hits: number, n: number): Interval {
   return { low: hits === 0 ? 0 : centre - half, high: hits === n ? 1 : centre + half };
 }
 
-/** t with P(|T| <= t) = LEVEL. */
-function studentLimit(df: number): number {
+/** t with P(|T| > t) = chance. */
+export function studentLimit(df: number, chance: number = 1 - LEVEL): number {
   let [low, high] = [0, 1e3];
   for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2;
-    if (studentCdf(middle, df) < 1 - (1 - LEVEL) / 2) low = middle;
+    if (studentCdf(middle, df) < 1 - chance / 2) low = middle;
     else high = middle;
   }
   return high;

@@ -86,6 +86,31 @@ export const QualityEstimate = Type.Object({
 });
 export type QualityEstimate = Static<typeof QualityEstimate>;
 
+/** How the answers for the devices with one value of a label differ from those for the rest. */
+export const QualitySlice = Type.Object({
+  value: Type.String(),
+  /** Devices with labels. */
+  devices: Count,
+  gaps: Type.Array(
+    Type.Object({
+      /** Classes: of two the second is what is selected, and only `accuracy` of more. */
+      metric: Type.Union([
+        Type.Literal('accuracy'), Type.Literal('selectionRate'), Type.Literal('recall'), Type.Literal('falsePositiveRate'),
+        Type.Literal('mae'), Type.Literal('bias'),
+      ]), // biome-ignore format: one list
+      value: MaybeNumber,
+      rest: MaybeNumber,
+      /** Limits of value − rest that hold for all gaps together 95 times in 100; null below 8 devices on a side. */
+      low: MaybeNumber,
+      high: MaybeNumber,
+      rows: Count,
+      /** Rows that are wanting, here or in the rest. */
+      needed: Count,
+    }),
+  ),
+});
+export type QualitySlice = Static<typeof QualitySlice>;
+
 export const QualityItem = Type.Object({
   slot: Name,
   manifest: Hex64,
@@ -117,6 +142,11 @@ export const QualityItem = Type.Object({
     }),
   }),
   estimate: Type.Union([QualityEstimate, Type.Null()]),
+  /** By the values of the label that was asked for; null where none was. */
+  slices: Type.Union([
+    Type.Object({ label: Name, items: Type.Array(QualitySlice), unlabelledDevices: Count }),
+    Type.Null(),
+  ]),
 });
 export type QualityItem = Static<typeof QualityItem>;
 
@@ -128,6 +158,8 @@ export const QualityQuery = Type.Object({
   /** Only windows that start at or after this instant. */
   since: Type.Optional(Instant),
   detector: Type.Optional(Detector),
+  /** A label of devices: how its values differ. */
+  by: Type.Optional(Name),
 });
 
 export const QualityReport = Type.Object({
