@@ -249,7 +249,8 @@ describe('quality at the hub', () => {
     const own = await register(digest('a'), 4, false);
     const other = await register(digest('c'), 5);
     await send(own, { device: 'd1', startAt: 1000, rows: 60 });
-    await send(other, { device: 'd2', startAt: 1000, rows: 60, manifest: digest('a') });
+    // The first that is read.
+    await send(other, { device: 'd0', startAt: 1000, rows: 60, manifest: digest('a') });
     const [item] = (await ask()).items;
     expect(item).toMatchObject({ predictions: 120, labelled: 60, devices: 1 });
     expect(item?.estimate).toMatchObject({ source: 'labels', calibrationRows: 60, labelCheck: null });

@@ -126,6 +126,20 @@ describe('an estimate without labels', () => {
     }
   });
 
+  it('holds the truth within its limits where the calibration is small beside what is estimated', () => {
+    const random = seeded(22);
+    const runs = 300;
+    let hits = 0;
+    for (let run = 0; run < runs; run++) {
+      const calibration = calibrate(binary(random, 800, 1.2), 2);
+      const { scores, labels } = answerAll(binary(random, 4000, 1), 2);
+      const interval = valueOf(estimate(calibration, scores.confidence), 'accuracy')?.interval;
+      if (interval && interval.low <= labels.accuracy && labels.accuracy <= interval.high) hits += 1;
+    }
+    expect(hits / runs).toBeGreaterThan(0.92);
+    expect(hits / runs).toBeLessThan(0.995);
+  });
+
   it('says that it extrapolates where scores lie where little was calibrated', () => {
     const random = seeded(5);
     const calibration = calibrate(binary(random, 2000, 6), 2);
