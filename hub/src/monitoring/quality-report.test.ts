@@ -250,9 +250,9 @@ describe('quality at the hub', () => {
     const other = await register(digest('c'), 5);
     await send(own, { device: 'd1', startAt: 1000, rows: 60 });
     // The first that is read.
-    await send(other, { device: 'd0', startAt: 1000, rows: 60, manifest: digest('a') });
+    await send(other, { device: 'd0', startAt: 1000, rows: 70, manifest: digest('a') });
     const [item] = (await ask()).items;
-    expect(item).toMatchObject({ predictions: 120, labelled: 60, devices: 1 });
+    expect(item).toMatchObject({ predictions: 130, labelled: 60, devices: 1 });
     expect(item?.estimate).toMatchObject({ source: 'labels', calibrationRows: 60, labelCheck: null });
     expect(item?.estimate?.metrics.map(({ metric }) => metric)).toEqual(['accuracy']);
     expect(item?.estimate?.limits.join(' ')).toContain('labels of the field');
