@@ -161,6 +161,15 @@ describe('quality', () => {
     expect(await drover('labels', 'import', file)).toContain('Sent 4 labels to 2 devices');
     await until('imported labels', async () => ((await readQuality())?.labelled ?? 0) >= before + 4, 60_000);
 
+    // A business number of both, now.
+    const scrap = path.join(dir, 'scrap.csv');
+    const now = new Date().toISOString();
+    writeFileSync(scrap, `device,at,value\npress-1,${now},2\npress-2,${now},6\n`);
+    expect(await drover('kpi', 'push', 'scrap', scrap)).toContain('Stored 2 numbers of "scrap"');
+    expect(await drover('kpi', 'show', 'scrap')).toMatch(/wear@1 .* default .* 4/);
+    expect(await drover('kpi', 'list')).toMatch(/scrap .* 2 .* 2/);
+    expect(await drover('audit', 'list', '--json')).toContain('kpi.push');
+
     const ports = samePorts(hub);
     await hub.kill();
     hub = await startHub(path.join(dir, 'hub'), ports, ENV);

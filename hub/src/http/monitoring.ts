@@ -1,5 +1,5 @@
 // Serves what the fleet reports and what the hub is doing. Never merges a window itself.
-import { accept, type Result, refuse } from '@drover/core/reasons';
+import type { Result } from '@drover/core/reasons';
 import {
   Calibration,
   CalibrationQuery,
@@ -14,14 +14,18 @@ import {
 import { QualityQuery, QualityReport } from '@drover/wire/http/quality';
 import type { Static } from 'typebox';
 import type { DriftFilter } from '../monitoring/drift-view.ts';
+import type { KpiDeps } from '../monitoring/kpis.ts';
 import type { ReportQuality } from '../monitoring/quality-report.ts';
 import type { Summarise } from '../monitoring/summary.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
+import { parseInstant } from './instants.ts';
+import { addKpiRoutes } from './kpis.ts';
 import type { Api } from './server.ts';
 
 export interface MonitoringRouteDeps {
   readonly summarise: Summarise;
   readonly quality: ReportQuality;
+  readonly kpi: KpiDeps;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
@@ -29,17 +33,8 @@ export interface MonitoringRouteDeps {
 }
 
 const tags = ['monitoring'];
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
-
-function parseSince(since: string | undefined): Result<number | undefined> {
-  if (since === undefined) return accept(undefined);
-  const at = INSTANT.test(since) ? Date.parse(since) : Number.NaN;
-  return Number.isNaN(at)
-    ? refuse('request_invalid', '"since" must be an RFC 3339 instant such as 2026-03-01T00:00:00Z.')
-    : accept(at);
-}
-
 export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
+  addKpiRoutes(api, deps.kpi);
   api.get(
     '/api/v1/summary',
     {
@@ -53,7 +48,7 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
     },
     async (request, reply) => {
       const { slot, device } = request.query;
-      const since = parseSince(request.query.since);
+      const since = parseInstant('since', request.query.since);
       if (!since.ok) return sendRefusal(reply, since);
       const items = await deps.summarise({
         ...(slot === undefined ? {} : { slot }),
@@ -77,7 +72,7 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
     },
     async (request, reply) => {
       const { since, detector = 'adwin', ...filter } = request.query;
-      const sinceAt = parseSince(since);
+      const sinceAt = parseInstant('since', since);
       if (!sinceAt.ok) return sendRefusal(reply, sinceAt);
       return reply.send(await deps.quality({ ...filter, since: sinceAt.value, detector }));
     },

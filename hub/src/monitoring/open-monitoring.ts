@@ -19,6 +19,7 @@ import type { Store } from '../db/store.ts';
 import { calibrateDevice } from './calibrate.ts';
 import { type FeatureDrift, openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
+import type { KpiDeps } from './kpis.ts';
 import { openModelFacts, type ReadModelFacts } from './model-facts.ts';
 import { openQuality, type ReportQuality } from './quality-report.ts';
 import { rebaseline } from './rebaseline.ts';
@@ -28,6 +29,7 @@ import { openSummaries, type Summarise } from './summary.ts';
 export interface Monitoring {
   readonly summarise: Summarise;
   readonly quality: ReportQuality;
+  readonly kpi: KpiDeps;
   close(): Promise<void>;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
@@ -69,6 +71,7 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),
     summarise: openSummaries({ store, readFacts }),
     quality: openQuality({ store, readFacts }),
+    kpi: { store, readFacts, now },
     async drift(filter) {
       const [all, labels] = [await book.read(), await listLabels(store)];
       const labelsOf = new Map(

@@ -15,6 +15,7 @@ import { addExportCommand } from './commands/export.ts';
 import { addKeyCommands } from './commands/keys.ts';
 import { addChangeCommands } from './commands/keys-change.ts';
 import { addInitCommand } from './commands/keys-init.ts';
+import { addKpiCommands } from './commands/kpi.ts';
 import { addLabelsCommands } from './commands/labels.ts';
 import { addModelCommands } from './commands/model.ts';
 import { addModelBundleCommands } from './commands/model-bundle.ts';
@@ -93,6 +94,7 @@ export function buildProgram(cli: Cli): Command {
   addStatusCommand(program, cli);
   addDriftCommand(program, cli);
   addQualityCommand(program, cli);
+  addKpiCommands(program, cli);
   addAlertCommands(program, cli);
   addCalibrateCommand(program, cli);
   addEnrolmentCommands(addDeviceCommands(program, cli), cli);

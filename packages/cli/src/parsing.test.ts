@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDuration, parseList } from './commands/common.ts';
+import { parsePoints } from './commands/kpi.ts';
 import { parseFleetLabels, parseLabels } from './commands/labels.ts';
 import { parseModelRef } from './commands/model.ts';
 import { parseAssignments, parseRows } from './commands/predict.ts';
@@ -37,6 +38,7 @@ describe('fields for a prediction', () => {
         parseRows(text);
         parseLabels(text);
         parseFleetLabels(text);
+        parsePoints(text);
         parseAssignments([text]);
       }),
     );
@@ -92,5 +94,16 @@ describe('labels of many devices', () => {
       expect(!read.ok && read.detail).toContain('Row 2');
     }
     expect(parseFleetLabels('device,predictionId,truth\n').ok).toBe(false);
+  });
+});
+
+describe('business numbers', () => {
+  it('are read from CSV, and refused as a whole with the row that is no number of a device', () => {
+    expect(parsePoints('value,device,at\n2.5,d1,2026-03-01T00:00:00Z\n')).toEqual({
+      ok: true,
+      value: [{ device: 'd1', at: '2026-03-01T00:00:00Z', value: 2.5 }],
+    });
+    for (const row of ['d1,2026-03-01T00:00:00Z,', 'd1,noon,1', ',2026-03-01T00:00:00Z,1', 'd1,2026-03-01T00:00:00Z,x'])
+      expect(parsePoints(`device,at,value\n${row}\n`)).toMatchObject({ ok: false, code: 'argument_invalid' });
   });
 });

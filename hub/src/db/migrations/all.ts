@@ -12,6 +12,7 @@ import { drift } from './0010-drift.ts';
 import { alerts } from './0011-alerts.ts';
 import { driftStates } from './0012-drift-states.ts';
 import { windowDays } from './0013-window-days.ts';
+import { kpiPoints } from './0015-kpi-points.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly Migration[] = [
   alerts,
   driftStates,
   windowDays,
+  kpiPoints,
 ];
