@@ -37,7 +37,17 @@ export interface WindowDaysTable {
   readonly labels: Uint8Array | null;
 }
 
+/** One business number of a device at a time. */
+export interface KpiPointsTable {
+  readonly name: string;
+  readonly device: string;
+  readonly at: number;
+  readonly value: number;
+  readonly receivedAt: number;
+}
+
 export interface MonitoringTables {
+  readonly kpiPoints: KpiPointsTable;
   readonly windowDays: WindowDaysTable;
   readonly driftStates: DriftStatesTable;
   readonly driftBaselines: DriftBaselinesTable;

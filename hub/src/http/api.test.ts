@@ -87,6 +87,20 @@ describe('the door', () => {
     expect(await hub.ask('GET', '/api/v1/devices?cursor=x')).toMatchObject(problem(400, 'request_invalid'));
     expect(await hub.ask('GET', '/api/v1/devices?query=%3D')).toMatchObject({ json: { code: 'query_invalid' } });
     expect(await hub.ask('GET', '/api/v1/summary?since=yesterday')).toMatchObject(problem(400, 'request_invalid'));
+    const points = (at: string, device = 'nobody') => ({ points: [{ device, at, value: 1 }] });
+    expect(await hub.ask('POST', '/api/v1/kpis/scrap/points', points('noon'))).toMatchObject(
+      problem(400, 'request_invalid'),
+    );
+    expect(await hub.ask('POST', '/api/v1/kpis/scrap/points', points('2026-03-01T00:00:00Z'))).toMatchObject({
+      json: { code: 'device_unknown' },
+    });
+    expect(await hub.ask('GET', '/api/v1/kpis')).toMatchObject({ status: 200, json: { items: [] } });
+    for (const query of ['since=yesterday', 'version=0', 'detector=crystal-ball', 'model=No%20Name'])
+      expect(await hub.ask('GET', `/api/v1/quality?${query}`)).toMatchObject(problem(400, 'request_invalid'));
+    expect(await hub.ask('GET', '/api/v1/quality?model=none&version=1')).toMatchObject({
+      status: 200,
+      json: { items: [], isCut: false },
+    });
   });
 
   it('describes itself by the schemas that validate', async () => {

@@ -1,7 +1,7 @@
 // Serves what the fleet reports and what the hub is doing. Never merges a window itself.
 import { Readable } from 'node:stream';
 import { METRICS } from '@drover/core/health/catalogue';
-import { type Result, refuse } from '@drover/core/reasons';
+import type { Result } from '@drover/core/reasons';
 import { DeviceId } from '@drover/wire/http/common';
 import {
   Calibration,
@@ -18,14 +18,21 @@ import {
   SummaryQuery,
   WindowExportQuery,
 } from '@drover/wire/http/monitoring';
+import { QualityQuery, QualityReport } from '@drover/wire/http/quality';
 import Type, { type Static } from 'typebox';
 import type { DriftFilter } from '../monitoring/drift-view.ts';
+import type { KpiDeps } from '../monitoring/kpis.ts';
+import type { ReportQuality } from '../monitoring/quality-report.ts';
 import type { Summarise } from '../monitoring/summary.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
+import { parseInstant } from './instants.ts';
+import { addKpiRoutes } from './kpis.ts';
 import type { Api } from './server.ts';
 
 export interface MonitoringRouteDeps {
   readonly summarise: Summarise;
+  readonly quality: ReportQuality;
+  readonly kpi: KpiDeps;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
   readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string>>;
@@ -35,9 +42,8 @@ export interface MonitoringRouteDeps {
 }
 
 const tags = ['monitoring'];
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
-
 export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
+  addKpiRoutes(api, deps.kpi);
   api.get(
     '/api/v1/summary',
     {
@@ -50,19 +56,34 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
       },
     },
     async (request, reply) => {
-      const { slot, device, since } = request.query;
-      const sinceAt = since === undefined ? undefined : INSTANT.test(since) ? Date.parse(since) : Number.NaN;
-      if (Number.isNaN(sinceAt))
-        return sendRefusal(
-          reply,
-          refuse('request_invalid', '"since" must be an RFC 3339 instant such as 2026-03-01T00:00:00Z.'),
-        );
+      const { slot, device } = request.query;
+      const since = parseInstant('since', request.query.since);
+      if (!since.ok) return sendRefusal(reply, since);
       const items = await deps.summarise({
         ...(slot === undefined ? {} : { slot }),
         ...(device === undefined ? {} : { device }),
-        ...(sinceAt === undefined ? {} : { since: sinceAt }),
+        ...(since.value === undefined ? {} : { since: since.value }),
       });
       return reply.send({ items });
+    },
+  );
+
+  api.get(
+    '/api/v1/quality',
+    {
+      config: { needs: 'viewer' },
+      schema: {
+        tags,
+        summary: 'Quality of model versions from late labels, when it changed, and what is estimated without labels',
+        querystring: QualityQuery,
+        response: { 200: QualityReport, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { since, detector = 'adwin', ...filter } = request.query;
+      const sinceAt = parseInstant('since', since);
+      if (!sinceAt.ok) return sendRefusal(reply, sinceAt);
+      return reply.send(await deps.quality({ ...filter, since: sinceAt.value, detector }));
     },
   );
 

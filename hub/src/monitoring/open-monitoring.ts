@@ -1,4 +1,4 @@
-// Opens what the routes of monitoring read: summaries and drift. Composition only.
+// Opens what the routes of monitoring read: summaries, quality and drift. Composition only.
 
 import { DRIFT_SETTINGS } from '@drover/core/drift/verdict';
 import { accept, type Result, refuse } from '@drover/core/reasons';
@@ -23,13 +23,17 @@ import { measureHealth } from './device-metrics.ts';
 import { type FeatureDrift, openDriftBook } from './drift.ts';
 import { type DriftFilter, viewDrift } from './drift-view.ts';
 import { exportWindows } from './export-windows.ts';
+import type { KpiDeps } from './kpis.ts';
 import { openModelFacts, type ReadModelFacts } from './model-facts.ts';
+import { openQuality, type ReportQuality } from './quality-report.ts';
 import { rebaseline } from './rebaseline.ts';
 import { startRetention } from './retention.ts';
 import { openSummaries, type Summarise } from './summary.ts';
 
 export interface Monitoring {
   readonly summarise: Summarise;
+  readonly quality: ReportQuality;
+  readonly kpi: KpiDeps;
   close(): Promise<void>;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
@@ -91,6 +95,8 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     },
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),
     summarise: openSummaries({ store, readFacts }),
+    quality: openQuality({ store, readFacts }),
+    kpi: { store, readFacts, now },
     async drift(filter) {
       const [all, labels] = [await book.read(), await listLabels(store)];
       const labelsOf = new Map(

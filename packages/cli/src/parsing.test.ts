@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDuration, parseList } from './commands/common.ts';
-import { parseLabels } from './commands/labels.ts';
+import { parsePoints } from './commands/kpi.ts';
+import { parseFleetLabels, parseLabels } from './commands/labels.ts';
 import { parseModelRef } from './commands/model.ts';
 import { parseAssignments, parseRows } from './commands/predict.ts';
 import { tallyRollout } from './commands/rollout.ts';
@@ -36,6 +37,8 @@ describe('fields for a prediction', () => {
       fc.property(fc.string(), (text) => {
         parseRows(text);
         parseLabels(text);
+        parseFleetLabels(text);
+        parsePoints(text);
         parseAssignments([text]);
       }),
     );
@@ -66,5 +69,41 @@ describe('arguments', () => {
     expect(
       tallyRollout({ committed: 3, already_installed: 1, rolled_back: 1, failed: 2, downloading: 4, queued: 1 }),
     ).toEqual({ done: 4, failed: 3, open: 5 });
+  });
+});
+
+describe('labels of many devices', () => {
+  it('are read by device, in the order of the file', () => {
+    const read = parseFleetLabels('truth,device,predictionId\n1,d1,a-1\nbad,d2,b-1\n0.5,d1,a-2\n');
+    expect(read.ok && [...read.value]).toEqual([
+      [
+        'd1',
+        [
+          { predictionId: 'a-1', truth: 1 },
+          { predictionId: 'a-2', truth: 0.5 },
+        ],
+      ],
+      ['d2', [{ predictionId: 'b-1', truth: 'bad' }]],
+    ]);
+  });
+
+  it('are refused as a whole with the row that lacks something', () => {
+    for (const row of ['d1,a-1,', 'd1,,1', ',a-1,1', 'Not A Device,a-1,1']) {
+      const read = parseFleetLabels(`device,predictionId,truth\nd1,a-0,1\n${row}\n`);
+      expect(read).toMatchObject({ ok: false, code: 'argument_invalid' });
+      expect(!read.ok && read.detail).toContain('Row 2');
+    }
+    expect(parseFleetLabels('device,predictionId,truth\n').ok).toBe(false);
+  });
+});
+
+describe('business numbers', () => {
+  it('are read from CSV, and refused as a whole with the row that is no number of a device', () => {
+    expect(parsePoints('value,device,at\n2.5,d1,2026-03-01T00:00:00Z\n')).toEqual({
+      ok: true,
+      value: [{ device: 'd1', at: '2026-03-01T00:00:00Z', value: 2.5 }],
+    });
+    for (const row of ['d1,2026-03-01T00:00:00Z,', 'd1,noon,1', ',2026-03-01T00:00:00Z,1', 'd1,2026-03-01T00:00:00Z,x'])
+      expect(parsePoints(`device,at,value\n${row}\n`)).toMatchObject({ ok: false, code: 'argument_invalid' });
   });
 });

@@ -13,6 +13,7 @@ import { alerts } from './0011-alerts.ts';
 import { driftStates } from './0012-drift-states.ts';
 import { windowDays } from './0013-window-days.ts';
 import { samples } from './0014-samples.ts';
+import { kpiPoints } from './0015-kpi-points.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly Migration[] = [
   driftStates,
   windowDays,
   samples,
+  kpiPoints,
 ];
