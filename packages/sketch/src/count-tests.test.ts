@@ -49,6 +49,18 @@ describe('tests from counts', () => {
     expect(rateTest(5, 100, 50, 1000).statistic).toBeCloseTo(0, 0);
   });
 
+  it("are SciPy's numbers (1.10.1: chi2_contingency, ks_2samp, entropy both ways)", () => {
+    const [current, reference] = [
+      [12, 30, 55, 40],
+      [130, 290, 480, 510],
+    ] as const;
+    const chi = chiSquareTest(current, reference);
+    expect(chi.statistic).toBeCloseTo(3.188_547_779_842_529, 12);
+    expect(chi.p).toBeCloseTo(0.363_458_352_492_842_3, 12);
+    expect(kolmogorovTest(current, reference).statistic).toBeCloseTo(0.069_731_324_739_866_43, 14);
+    expect(stabilityIndex(current, reference).psi).toBeCloseTo(0.025_522_212_421_730_75, 12);
+  });
+
   it('say nothing where there is nothing', () => {
     const none = new Float64Array(4);
     for (const [a, b] of [

@@ -33,8 +33,8 @@ describe('calibration', () => {
       count = countVerdict(count, before, told(verdict));
       before = verdict;
     }
-    expect(count).toEqual({ judged: 8, alarms: 2, material: 2 });
-    expect(addCounts(count, count)).toEqual({ judged: 16, alarms: 4, material: 4 });
+    expect(count).toEqual({ judged: 3, alarms: 2, material: 2 });
+    expect(addCounts(count, count)).toEqual({ judged: 6, alarms: 4, material: 4 });
   });
 
   it('says whether the stated rate is kept, or how many windows would tell', () => {

@@ -5,7 +5,7 @@ import { DRIFT_SETTINGS, type DriftSettings, type FeatureVerdict } from './verdi
 
 /** What was counted of features of one kind. Sums add. */
 export interface CalibrationCount {
-  /** Windows of features that were judged: neither learning nor too few rows. */
+  /** Windows of features in which an alarm could begin: not learning, rows enough, none standing. */
   readonly judged: number;
   /** Times that a feature began to be sure that it moved, and of these that it was material. */
   readonly alarms: number;
@@ -31,7 +31,8 @@ export function countVerdict(
 ): CalibrationCount {
   if (verdict === 'learning' || verdict === 'too_few_rows') return count;
   return {
-    judged: count.judged + 1,
+    // No alarm can begin while one stands.
+    judged: count.judged + (isSure(before) ? 0 : 1),
     alarms: count.alarms + (isSure(verdict) && !isSure(before) ? 1 : 0),
     material: count.material + (verdict === 'material' && before !== 'material' ? 1 : 0),
   };
