@@ -27,7 +27,7 @@ export const MONITORING_SETTINGS = {
     means: 'How many days the log lines of devices, and what was refused of them, are kept.',
   },
   driftLearnHours: {
-    schema: Type.Number({ minimum: 0, maximum: 8760 }),
+    schema: Type.Integer({ minimum: 0, maximum: 8760 }),
     flag: 'drift-learn-hours',
     env: 'DROVER_HUB_DRIFT_LEARN_HOURS',
     means: 'How long a device is watched before its drift is judged; without it 24, with --dev 0.',
