@@ -70,7 +70,7 @@ function makeFeature(normal: () => number, { wander }: World): (shift: number) =
   return (shift) => {
     drift = 0.8 * drift + wander * normal();
     return {
-      unusable: 0, level: offset + drift + shift + 0.033 * normal(), spread: 0.02 + 0.008 * Math.abs(normal()), tail: 0.001,
+      unusable: 0, level: offset + drift + shift + 0.033 * normal(), spread: 0.02 + 0.008 * Math.abs(normal()), shape: 0.03, tail: 0.001,
       rows: 500, effectiveRows: 500, unchanged: 0.01,
     }; // biome-ignore format: one record
   };

@@ -108,8 +108,9 @@ function saySlices(cli: Cli, { slices }: QualityItem): string {
 function sayItem(cli: Cli, item: QualityItem): string {
   const { model, version, slot, predictions, labelled, coverage, devices, metrics, majorityBaseline, estimate } = item;
   const head =
-    `${model ?? '?'}@${version ?? '?'} in slot ${slot}: ${formatCount(labelled)} of ${formatCount(predictions)} predictions ` +
-    `have a label (${formatShare(coverage)}), on ${formatCount(devices)} devices.\n`;
+    // Labels may come before the window of their predictions ends.
+    `${model ?? '?'}@${version ?? '?'} in slot ${slot}: ${formatCount(labelled)} labels of ${formatCount(Math.max(predictions, labelled))} ` +
+    `predictions (${formatShare(coverage)}), on ${formatCount(devices)} devices.\n`;
   const always =
     majorityBaseline === null ? '' : `  Always the most frequent class: ${formatNumber(majorityBaseline)}.\n`;
   const table = labelled === 0 ? '' : tableFor(cli, COLUMNS, metrics.map(rowOf), '');

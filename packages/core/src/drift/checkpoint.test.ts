@@ -7,7 +7,7 @@ import { foldWindow, newFeature, type Observation } from './verdict.ts';
 const number = fc.oneof(fc.double({ min: -50, max: 50, noNaN: true }), fc.constant(0));
 const share = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.constant(0));
 const observation: fc.Arbitrary<Observation> = fc.record({
-  level: number, spread: share, tail: share, unusable: share, rows: fc.constant(100), effectiveRows: fc.constant(90), unchanged: share,
+  level: number, spread: share, shape: share, tail: share, unusable: share, rows: fc.constant(100), effectiveRows: fc.constant(90), unchanged: share,
 }); // biome-ignore format: one record
 
 describe('a checkpoint of a feature', () => {
@@ -33,7 +33,16 @@ describe('a checkpoint of a feature', () => {
   it('of any bytes is a state or a failure, never an error', () => {
     let state = newFeature(1);
     for (let i = 0; i < 60; i++) {
-      const seen = { level: i % 7, spread: 0.1, tail: 0, unusable: 0, rows: 50, effectiveRows: 50, unchanged: 0 };
+      const seen = {
+        level: i % 7,
+        spread: 0.1,
+        shape: 0.1,
+        tail: 0,
+        unusable: 0,
+        rows: 50,
+        effectiveRows: 50,
+        unchanged: 0,
+      };
       ({ state } = foldWindow(state, { ...seen, startAt: 1e12 + i * 3_600_000 }));
     }
     const good = encodeFeature(state);
@@ -45,7 +54,16 @@ describe('a checkpoint of a feature', () => {
         const reader = new ByteReader(bytes);
         const read = readFeature(reader);
         if (reader.failed) return;
-        const seen = { level: 1, spread: 0.1, tail: 0, unusable: 0, rows: 50, effectiveRows: 50, unchanged: 0 };
+        const seen = {
+          level: 1,
+          spread: 0.1,
+          shape: 0.1,
+          tail: 0,
+          unusable: 0,
+          rows: 50,
+          effectiveRows: 50,
+          unchanged: 0,
+        };
         expect(foldWindow(read, { ...seen, startAt: 1e12 }).verdict.evidence).toBeGreaterThanOrEqual(0);
       }),
     );

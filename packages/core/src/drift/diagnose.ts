@@ -7,7 +7,7 @@ import type { Aspect } from './verdict.ts';
 /**
  * `stuck`, `dropout`: one value, none. `losses`: more values than usual cannot be used. `spikes`: some lie far out, the others
  * where they did. `saturation`: many end in one narrow place and nothing lies beyond. `unit`: the numbers are those of training in another
- * unit. `bias`: all lie elsewhere by as much. `gain`: all are multiplied. `noise`, `flattened`: around the same place, wider or narrower.
+ * unit. `bias`: all lie elsewhere by as much. `gain`: all are multiplied. `noise`, `flattened`: around the same place, wider or narrower. `shape`: none of these.
  */
 export const DIAGNOSES = [
   'stuck', 'dropout', 'losses', 'spikes', 'saturation', 'unit', 'bias', 'gain', 'noise', 'flattened', 'shape',
@@ -121,6 +121,7 @@ export function diagnose(
   }
   const moved = Math.abs(seen.mean - trained.mean) / trained.sd;
   if (within(ratio, SAME_SPREAD)) {
+    if (aspect === 'shape' && moved < UNIT_MEAN) return plain('shape');
     const isTail = aspect === 'tail' && moved < UNIT_MEAN;
     return isTail ? plain('spikes') : { kind: 'bias', slope: 1, offset: seen.mean - trained.mean, unit: undefined };
   }

@@ -17,6 +17,7 @@ export function observeNumeric(sketch: NumericSketch, { edges, refCounts, iqr }:
   return {
     level: signed,
     spread: distance - Math.abs(signed),
+    shape: SPREAD_OF_INDEX * Math.sqrt(stabilityIndex(hist.counts, refCounts).unbiased),
     tail: share(hist.belowReference + hist.aboveReference, usable),
     unusable: share(validity.unusable, sketch.seen),
     rows: sketch.seen,
@@ -36,6 +37,7 @@ export function observeCategories(categories: Categories, { refCounts }: Categor
   const known = categories.counts.subarray(0, categories.counts.length - 1);
   return {
     level: 0,
+    shape: 0,
     spread: SPREAD_OF_INDEX * Math.sqrt(stabilityIndex(known, refCounts.slice(0, -1)).unbiased),
     tail: share(categories.other, present),
     unusable: share(categories.missing, seen),
@@ -57,6 +59,7 @@ export function observeClasses(scores: Scores, { confidenceCounts }: Classificat
   const seen = scores.total + scores.invalid;
   return {
     level: 0,
+    shape: 0,
     spread: SPREAD_OF_INDEX * Math.sqrt(stabilityIndex(now, confidenceCounts.map(sumOf)).unbiased),
     tail: 0,
     unusable: share(scores.invalid, seen),
@@ -95,6 +98,7 @@ export function observeConfidence(scores: Scores, { confidenceCounts }: Classifi
   return {
     level: signed,
     spread: distance - Math.abs(signed),
+    shape: SPREAD_OF_INDEX * Math.sqrt(stabilityIndex(now, trained).unbiased),
     tail: 0,
     unusable: 0,
     rows: scores.total,

@@ -33,6 +33,7 @@ function seeded(seed: number): () => number {
 const usual: Observation = {
   level: 0,
   spread: 0.02,
+  shape: 0.03,
   tail: 0.001,
   unusable: 0,
   rows: 500,
@@ -64,6 +65,7 @@ describe('windows of one feature of one device', () => {
   it.each([
     ['a shift', { level: 0.6 }, 'level', 0.6],
     ['a wider spread', { spread: 0.5 }, 'spread', 0.48],
+    ['a value that comes too often', { shape: 0.5 }, 'shape', 0.47],
     ['values outside the reference range', { tail: 0.2 }, 'tail', 0.2],
     ['missing values', { unusable: 0.5 }, 'unusable', 0.5],
   ] as const)('see %s within a few windows, name it, and forget it when it is over', (_, changed, aspect, change) => {
@@ -174,7 +176,7 @@ const FAMILIES: readonly (readonly [string, Family])[] = [
 ]; // biome-ignore format: a table
 
 describe('where nothing changes', () => {
-  // 250 devices of 800 windows are 2 mean times between false alarms: as many as 8 come by chance once in 4,000 runs, and the seed is fixed.
+  // 250 devices of 800 windows are 2 mean times between false alarms: more than 4 come by chance once in 20 runs, and the seed is fixed.
   it.each(FAMILIES)('alarms are as rare as they say: %s', (_, family) => {
     const normal = seeded(11);
     const uniform = uniformOf(12);
@@ -183,8 +185,14 @@ describe('where nothing changes', () => {
       const next = family(normal, uniform);
       let state = newFeature(d);
       let was = false;
-      for (let w = 0; w < 830; w++) {
-        const folded = foldWindow(state, { ...usual, spread: 0.02 + 0.005 * Math.abs(normal()), ...next() });
+      for (let w = 0; w < 896; w++) {
+        const folded = foldWindow(state, {
+          ...usual,
+          spread: 0.02 + 0.005 * Math.abs(normal()),
+          shape: 0.05 * Math.max(0, 0.3 + normal()),
+          startAt: w * 900_000,
+          ...next(),
+        });
         state = folded.state;
         const { verdict } = folded.verdict;
         const is = verdict === 'material' || verdict === 'immaterial';
@@ -194,7 +202,7 @@ describe('where nothing changes', () => {
       }
     }
     expect(judged).toBe(250 * 800);
-    expect(alarms).toBeLessThanOrEqual((4 * judged) / DRIFT_SETTINGS.windowsPerFalseAlarm);
+    expect(alarms).toBeLessThanOrEqual((2 * judged) / DRIFT_SETTINGS.windowsPerFalseAlarm);
   });
 
   it('e-values of a feature are 1 on average at most', () => {

@@ -5,10 +5,10 @@ import { type Change, changeOf, foldSeries, LEAST_WINDOWS, newSeries, type Serie
 
 /**
  * `unusable`: the share that was missing, not a number or impossible. `level`: where the values lie. `spread`: how they lie, beside
- * the level. `tail`: the share outside the reference range. Of several that matter the first is named: values that lie
- * elsewhere lie outside the reference range too.
+ * the level. `tail`: the share outside the reference range. `shape`: how the counts of the bins differ, also where nothing lies far away (a
+ * value that comes too often). Of several that matter the first is named: values that lie elsewhere lie outside the reference range too.
  */
-export const ASPECTS = ['unusable', 'level', 'spread', 'tail'] as const;
+export const ASPECTS = ['unusable', 'level', 'spread', 'tail', 'shape'] as const;
 export type Aspect = (typeof ASPECTS)[number];
 
 const KINDS: Readonly<Record<Aspect, SeriesKind>> = {
@@ -16,9 +16,10 @@ const KINDS: Readonly<Record<Aspect, SeriesKind>> = {
   level: { power: 2, isUpward: false, hasSeason: true },
   spread: { power: 2, isUpward: false, hasSeason: false },
   tail: { power: 1, isUpward: false, hasSeason: false },
+  shape: { power: 2, isUpward: true, hasSeason: false },
 };
 
-/** What is measured of one feature in one window; level and spread in interquartile ranges of the baseline, the others shares. */
+/** What is measured of one feature in one window; level, spread and shape in interquartile ranges of the baseline, the others shares. */
 export interface Observation extends Readonly<Record<Aspect, number>> {
   /** Values, and how many independent ones they are worth. */
   readonly rows: number;
@@ -48,7 +49,7 @@ export interface DriftSettings {
 export const DRIFT_SETTINGS: DriftSettings = {
   windowsPerFalseAlarm: 100_000,
   leastRows: 30,
-  material: { level: 0.15, spread: 0.15, tail: 0.02, unusable: 0.01 },
+  material: { level: 0.15, spread: 0.15, tail: 0.02, unusable: 0.01, shape: 0.15 },
   materialOfUsual: 0.25,
   stuckShare: 0.9,
   dropoutShare: 0.9,
@@ -82,6 +83,7 @@ export const newFeature = (seed = 0): FeatureState => ({
     level: newSeries(KINDS.level),
     spread: newSeries(KINDS.spread),
     tail: newSeries(KINDS.tail),
+    shape: newSeries(KINDS.shape),
   },
   runsOften: false,
   dropsOften: false,
@@ -103,16 +105,16 @@ export interface FeatureVerdict {
 
 const QUIET = { aspect: undefined, change: 0, leastChange: 0 } as const;
 
+const isShare = (aspect: Aspect): boolean => aspect === 'tail' || aspect === 'unusable';
+
 /** What chance alone makes of a number that is measured from so many values. */
 function noiseOf(aspect: Aspect, value: number, { effectiveRows }: Observation): number {
   const n = Math.max(1, effectiveRows);
   // The mean of a normal varies by σ/√n, and σ is 0.74 interquartile ranges.
-  if (aspect === 'level' || aspect === 'spread') return 0.74 / Math.sqrt(n);
+  if (!isShare(aspect)) return 0.74 / Math.sqrt(n);
   const share = Math.min(0.5, Math.max(value, 1 / n));
   return Math.sqrt((share * (1 - share)) / n);
 }
-
-const isShare = (aspect: Aspect): boolean => aspect === 'tail' || aspect === 'unusable';
 
 /** The least change that matters. */
 export function materialOf(aspect: Aspect, usual: number, settings: DriftSettings = DRIFT_SETTINGS): number {

@@ -56,7 +56,7 @@ export const DriftVerdict = Type.Union([
   Type.Literal('learning'), Type.Literal('too_few_rows'), Type.Literal('ok'), Type.Literal('immaterial'), Type.Literal('unconfirmed'), Type.Literal('material'),
 ]); // biome-ignore format: one list
 export const DriftAspect = Type.Union([
-  Type.Literal('level'), Type.Literal('spread'), Type.Literal('tail'), Type.Literal('unusable'), Type.Literal('stuck'), Type.Literal('dropout'),
+  Type.Literal('level'), Type.Literal('spread'), Type.Literal('tail'), Type.Literal('unusable'), Type.Literal('shape'), Type.Literal('stuck'), Type.Literal('dropout'),
 ]); // biome-ignore format: one list
 
 /** What a numeric feature that moved looks like (docs/drift.md). */
