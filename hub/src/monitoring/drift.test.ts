@@ -63,8 +63,10 @@ afterEach(async () => {
   remove(dir);
 });
 
+/** One device is held ready: with two, each fold packs the other. */
 const open = (): DriftBook =>
   openDriftBook({
+    unpacked: 1,
     store,
     readFacts: openModelFacts({ store, blobs }),
     now: () => received,

@@ -21,7 +21,8 @@ import {
   writeDriftState,
 } from '../db/drift.ts';
 import type { Statement, Store } from '../db/store.ts';
-import { type DriftDevice, decodeDevice, encodeDevice, newDevice, type Stream, streamKey } from './drift-device.ts';
+import { type DriftDevice, decodeDevice, newDevice, type Stream, streamKey } from './drift-device.ts';
+import { openShelf } from './drift-shelf.ts';
 import type { ReadModelFacts } from './model-facts.ts';
 import { observe, type Seen, seedOf } from './observe-window.ts';
 
@@ -30,6 +31,8 @@ export interface DriftDeps {
   readonly readFacts: ReadModelFacts;
   readonly now: () => number;
   readonly settings: DriftSettings;
+  /** Devices whose state is held ready. */
+  readonly unpacked?: number;
 }
 
 /** One feature of one device, as its last window left it. */
@@ -61,6 +64,8 @@ const MOST_WINDOWS = 1000;
 const WRITE_EVERY = 16;
 /** Devices that are written down in one transaction. */
 const WRITTEN_TOGETHER = 32;
+/** 60 MB where devices have 20 features. */
+const UNPACKED = 512;
 /** Of what is said to have moved at one look at most this share did by chance. */
 const FALSE_SHARE = 0.1;
 
@@ -82,8 +87,11 @@ const isByEvidence = ({ verdict, aspect }: FeatureDrift): boolean =>
 /** Whether a window that came then still says something of the feature. */
 type Counts = (feature: string, receivedAt: number) => boolean;
 
-export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): DriftBook {
-  const devices = new Map<string, DriftDevice>();
+/** With its e-value. */
+type Told = FeatureDrift & { readonly e: number };
+
+export function openDriftBook({ store, readFacts, now, settings, unpacked = UNPACKED }: DriftDeps): DriftBook {
+  const shelf = openShelf<Told>(unpacked);
   /** Windows that were folded since the device was written down. */
   const unwritten = new Map<string, number>();
   let since = 0;
@@ -115,7 +123,8 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
   }
 
   async function take(id: string): Promise<void> {
-    let device = devices.get(id);
+    let device = shelf.take(id);
+    const isKnown = device !== undefined;
     if (!device) {
       const written = await readDriftState(store, id);
       device = (written && decodeDevice(written.body)) ?? newDevice();
@@ -124,8 +133,10 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     let rows: readonly DriftWindow[] = (await listWindowsOf(store, id, cursor, MOST_WINDOWS)).filter(
       (row) => row.receivedAt > cursor || !atCursor.has(keyOf(row)),
     );
-    devices.set(id, device);
-    if (rows.length === 0) return;
+    if (rows.length === 0) {
+      if (!isKnown) shelf.put(id, device, await tell(id, device));
+      return;
+    }
     // An amended window was folded before, as it was.
     const isLate = rows.some(({ startAt, revision }) => startAt < lastStart || (revision > 0 && startAt === lastStart));
     if (isLate) {
@@ -134,13 +145,13 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     }
     const counts = await countsOf(id);
     // A pass that fails in the middle must not fold a window twice.
-    devices.delete(id);
+    shelf.drop(id);
     for (const row of rows) await fold(id, device, row, counts);
     const newest = Math.max(device.cursor, ...rows.map((row) => row.receivedAt));
     const seen = rows.filter((row) => row.receivedAt === newest).map(keyOf);
     device.atCursor = new Set(newest === device.cursor ? [...device.atCursor, ...seen] : seen);
     device.cursor = newest;
-    devices.set(id, device);
+    shelf.put(id, device, await tell(id, device));
     unwritten.set(id, (unwritten.get(id) ?? 0) + rows.length);
   }
 
@@ -149,8 +160,8 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     for (let from = 0; from < due.length; from += WRITTEN_TOGETHER) {
       const some = due.slice(from, from + WRITTEN_TOGETHER);
       const statements = some.flatMap((id): Statement[] => {
-        const device = devices.get(id);
-        return device ? [writeDriftState({ device: id, body: encodeDevice(device), updatedAt: now() })] : [];
+        const body = shelf.bytesOf(id);
+        return body ? [writeDriftState({ device: id, body, updatedAt: now() })] : [];
       });
       // A device that was removed meanwhile is a conflict, and nothing to keep: the others are written the next time.
       const done = await store.commit(statements);
@@ -170,17 +181,21 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     await writeDown();
   }
 
-  async function view(): Promise<FeatureDrift[]> {
-    const all: (FeatureDrift & { readonly e: number })[] = [];
-    for (const [device, { streams }] of devices)
-      for (const { slot, manifest, features, endAt } of streams.values()) {
-        const { model, version } = await readFacts(manifest);
-        for (const [feature, { state, verdict, diagnosis }] of features)
-          if (verdict)
-            all.push({
-              ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, diagnosis, e: eValueOfFeature(state),
-            }); // biome-ignore format: one record
-      }
+  async function tell(device: string, { streams }: DriftDevice): Promise<Told[]> {
+    const told: Told[] = [];
+    for (const { slot, manifest, features, endAt } of streams.values()) {
+      const { model, version } = await readFacts(manifest);
+      for (const [feature, { state, verdict, diagnosis }] of features)
+        if (verdict)
+          told.push({
+            ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, diagnosis, e: eValueOfFeature(state),
+          }); // biome-ignore format: one record
+    }
+    return told;
+  }
+
+  function view(): FeatureDrift[] {
+    const all = [...shelf.told()].flat();
     const least = leastBelieved(
       all.map(({ e }) => e),
       FALSE_SHARE,
@@ -205,11 +220,12 @@ export function openDriftBook({ store, readFacts, now, settings }: DriftDeps): D
     },
     async forget(id, feature) {
       await run();
-      const device = devices.get(id);
+      const device = shelf.take(id);
       if (!device) return;
       for (const { features } of device.streams.values())
         if (feature === '') features.clear();
         else features.delete(feature);
+      shelf.put(id, device, await tell(id, device));
       unwritten.set(id, WRITE_EVERY);
       await writeDown();
     },

@@ -24,7 +24,8 @@ export interface Past {
   scale: number;
 }
 
-export const newPast = (): Past => ({ counts: new Uint16Array(PLACES), counted: 0, centre: 0, scale: 1 });
+/** @param counts PLACES zeros. */
+export const newPast = (counts: Uint16Array): Past => ({ counts, counted: 0, centre: 0, scale: 1 });
 
 /** @param z in spreads from the centre. */
 function placeOf(z: number): number {

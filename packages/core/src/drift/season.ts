@@ -20,13 +20,11 @@ export interface Season {
   isUsed: boolean;
 }
 
-export const newSeason = (): Season => ({
-  means: new Float32Array(HOURS),
-  windows: new Uint16Array(HOURS),
-  squares: 0,
-  taken: 0,
-  isUsed: false,
-});
+export function newSeason(): Season {
+  const numbers = new ArrayBuffer(6 * HOURS);
+  const [means, windows] = [new Float32Array(numbers, 0, HOURS), new Uint16Array(numbers, 4 * HOURS, HOURS)];
+  return { means, windows, squares: 0, taken: 0, isUsed: false };
+}
 
 /** Hour of the day, UTC: where a site is does not matter, as long as its day stays where it is. */
 export const hourOf = (at: number): number => Math.floor(at / 3_600_000) % HOURS;

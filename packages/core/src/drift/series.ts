@@ -1,6 +1,6 @@
 // Decides how unusual one number of a window is among the earlier healthy windows of the same device, and how much evidence has
 // gathered that the device has moved. Never reads a clock, draws no random number, and never says whether the change matters.
-import { newPast, type Past, quantileOf, remember, tailsOf } from './places.ts';
+import { newPast, type Past, PLACES, quantileOf, remember, tailsOf } from './places.ts';
 import { learnHour, newSeason, type Season, usualAt } from './season.ts';
 
 /** Windows that a device shows before it is judged (design: at least 30). */
@@ -57,21 +57,28 @@ export interface Series {
   lastRank: number;
 }
 
-export const newSeries = ({ hasSeason }: SeriesKind): Series => ({
-  past: newPast(),
-  season: hasSeason ? newSeason() : undefined,
-  recent: new Float32Array(RECENT),
-  hours: new Uint8Array(RECENT),
-  windows: 0,
-  waiting: 0,
-  kept: 0,
-  evidence: 0,
-  gathering: 0,
-  calm: 0,
-  products: 0,
-  pairs: 0,
-  lastRank: 0,
-});
+const NO_HOURS = new Uint8Array(0);
+const COUNT_BYTES = 2 * PLACES;
+
+export function newSeries({ hasSeason }: SeriesKind): Series {
+  // One buffer for all numbers of a series: a hub holds a million of them.
+  const numbers = new ArrayBuffer(COUNT_BYTES + 4 * RECENT + (hasSeason ? RECENT : 0));
+  return {
+    past: newPast(new Uint16Array(numbers, 0, PLACES)),
+    season: hasSeason ? newSeason() : undefined,
+    recent: new Float32Array(numbers, COUNT_BYTES, RECENT),
+    hours: hasSeason ? new Uint8Array(numbers, COUNT_BYTES + 4 * RECENT, RECENT) : NO_HOURS,
+    windows: 0,
+    waiting: 0,
+    kept: 0,
+    evidence: 0,
+    gathering: 0,
+    calm: 0,
+    products: 0,
+    pairs: 0,
+    lastRank: 0,
+  };
+}
 
 /** Where in the ring a window is; 0 back is the newest. */
 const placeBack = (series: Series, back: number): number => (series.windows - 1 - back + RECENT) % RECENT;
