@@ -53,6 +53,7 @@ beforeEach(async () => {
         clearSeconds: 0,
         escalateMinutes: 30,
         isEnabled: true,
+        limit: null,
       },
       1,
     ),
@@ -190,7 +191,14 @@ describe('an alert book', () => {
   it('lets people change rules, silence, and say what was noise; each with its row', async () => {
     const book = await open();
     const desk = openDesk({ store, book, now: () => now, newId, tiers: 1, wake: () => undefined });
-    expect((await desk.rules()).items.map(({ id }) => id)).toEqual(['drift', 'offline', 'deployment', 'enrolment']);
+    expect((await desk.rules()).items.map(({ id }) => id)).toEqual([
+      'drift',
+      'offline',
+      'deployment',
+      'enrolment',
+      'disk',
+      'certificate',
+    ]);
     expect(await desk.removeRule('drift', 'ada')).toMatchObject({ code: 'alert_rule_unknown' });
     expect(await desk.removeRule('offline', 'ada')).toMatchObject({ ok: true });
     expect((await desk.rules()).items[1]).toMatchObject({ id: 'offline', holdSeconds: 900 });
@@ -203,6 +211,7 @@ describe('an alert book', () => {
       clearSeconds: 0,
       escalateMinutes: 0,
       isEnabled: true,
+      limit: null,
     } as const;
     expect(await desk.setRule({ ...line, where: 'site=' }, 'ada')).toMatchObject({ ok: false });
     expect(await desk.setRule(line, 'ada')).toMatchObject({ ok: true });
@@ -234,6 +243,88 @@ describe('an alert book', () => {
     expect((await listAudit(store, { limit: 20 })).map(({ action }) => action)).toEqual([
       'alert-rule.remove', 'alert-rule.set', 'silence.add', 'silence.end', 'incident.feedback',
     ]); // biome-ignore format: one list
+  });
+});
+
+describe('a rule of a metric', () => {
+  const health = (diskFreeBytes: number) => ({
+    rssBytes: 1,
+    cpuRatio: 0,
+    diskFreeBytes,
+    uptimeMs: 1,
+    outboxEntries: 0,
+    outboxBytes: 0,
+    outboxDropped: 0,
+  });
+  async function report(device: string, free: number | null): Promise<void> {
+    const healthJson = free === null ? null : JSON.stringify(health(free));
+    await store.commit([
+      {
+        query: query(
+          sqlOf
+            .updateTable('devices')
+            .set({ healthJson, presence: 'online', lastSeenAt: now })
+            .where('id', '=', device),
+        ),
+      },
+    ]);
+  }
+
+  it('fires beyond its limit, knows what it does not know, and is over within it', async () => {
+    const book = await open();
+    await report('d1', 100e6);
+    await report('d2', 5e9);
+    await report('d3', null);
+    await book.look();
+    expect(await listIncidents(store, true, 10)).toEqual([]);
+    now += 5 * MINUTE;
+    await book.look();
+    expect(await listIncidents(store, true, 10)).toMatchObject([
+      {
+        rule: 'disk',
+        severity: 'critical',
+        devices: 1,
+        title: 'device.disk_free is below 200 MB: d1 (100 MB)',
+        cause: { moved: 1, judged: 2 },
+      },
+    ]);
+    await report('d1', null);
+    await book.look();
+    expect(
+      (await openDesk({ store, book, now: () => now, newId, tiers: 1, wake: () => undefined }).alerts('d1', 9)).map(
+        ({ state }) => state,
+      ),
+    ).toEqual(['no_data']);
+    await report('d1', 5e9);
+    await book.look();
+    now += 5 * MINUTE;
+    await book.look();
+    expect(await listIncidents(store, true, 10)).toEqual([]);
+  });
+
+  it('needs a limit, and no other rule has one', async () => {
+    const book = await open();
+    const desk = openDesk({ store, book, now: () => now, newId, tiers: 1, wake: () => undefined });
+    const rule = {
+      id: 'cpu',
+      source: 'metric',
+      severity: 'info',
+      where: '',
+      holdSeconds: 0,
+      clearSeconds: 0,
+      escalateMinutes: 0,
+      isEnabled: true,
+    } as const;
+    expect(await desk.setRule({ ...rule, limit: null }, 'ada')).toMatchObject({ code: 'request_invalid' });
+    expect(
+      await desk.setRule({ ...rule, limit: { metric: 'device.cpu', above: null, below: null } }, 'ada'),
+    ).toMatchObject({ code: 'request_invalid' });
+    expect(
+      await desk.setRule({ ...rule, source: 'drift', limit: { metric: 'device.cpu', above: 1, below: null } }, 'ada'),
+    ).toMatchObject({ code: 'request_invalid' });
+    expect(
+      await desk.setRule({ ...rule, limit: { metric: 'device.cpu', above: 0.5, below: null } }, 'ada'),
+    ).toMatchObject({ ok: true });
   });
 });
 

@@ -92,6 +92,12 @@ export function openDesk({ store, book, now, newId, tiers, wake }: DeskDeps) {
   async function setRule(rule: AlertRule, actor: string): Promise<Result<AlertRule>> {
     const parsed = parseQuery(rule.where);
     if (!parsed.ok) return parsed;
+    const hasLimit = rule.limit !== null && (rule.limit.above !== null || rule.limit.below !== null);
+    if (hasLimit !== (rule.source === 'metric'))
+      return refuse(
+        'request_invalid',
+        'A rule that watches a metric names it with a limit above or below; no other rule has one.',
+      );
     const all = await book.rules();
     const before = all.find(({ id }) => id === rule.id);
     if (!before && all.length >= MOST_RULES) return refuse('request_invalid', `There are ${MOST_RULES} rules already.`);

@@ -1,8 +1,9 @@
 // Reads what rules watch: drift verdicts, presence, deployments, enrolments that wait; as signals. Never decides what a signal comes to.
 import type { Signal } from '@drover/core/alerts/alert';
 import { alertKey, groupKey, type Watched } from '@drover/core/alerts/look';
-import type { AlertRule, AlertSource } from '@drover/core/alerts/rule';
+import { type AlertRule, type AlertSource, isBeyond, type MetricLimit } from '@drover/core/alerts/rule';
 import { describeChange, describeDiagnosis } from '@drover/core/drift/describe';
+import { describeMetric } from '@drover/core/health/describe';
 import { matchesQuery, parseQuery, type Query } from '@drover/core/query';
 import { listSlotStates, listWatchedDevices, type SlotState, type WatchedDevice } from '../db/alert-sources.ts';
 import { listPending } from '../db/enrolments.ts';
@@ -65,6 +66,46 @@ const seePresence = ({ id, presence, lastSeenAt }: WatchedDevice): Seen[] =>
           summary: lastSeenAt === null ? 'not seen' : `last seen ${new Date(lastSeenAt).toISOString()}`,
         },
       ];
+
+/** What the newest report and the certificate of a device say of a metric. */
+function readMetric(
+  { healthJson, notAfter }: WatchedDevice,
+  metric: MetricLimit['metric'],
+  now: number,
+): number | null {
+  if (metric === 'device.certificate_left') return notAfter === null ? null : (notAfter - now) / 86_400_000;
+  if (healthJson === null) return null;
+  const health = JSON.parse(healthJson) as Readonly<Record<string, number>>;
+  const field = REPORTED[metric];
+  return health[field] ?? null;
+}
+
+const REPORTED: Readonly<Record<Exclude<MetricLimit['metric'], 'device.certificate_left'>, string>> = {
+  'device.memory': 'rssBytes',
+  'device.cpu': 'cpuRatio',
+  'device.disk_free': 'diskFreeBytes',
+  'device.outbox_entries': 'outboxEntries',
+  'device.dropped_entries': 'outboxDropped',
+};
+
+function seeMetric(devices: readonly WatchedDevice[], limit: MetricLimit, now: number): Seen[] {
+  const { metric, above, below } = limit;
+  const say = (value: number): string => describeMetric(metric, value);
+  const bounds = [above === null ? '' : `above ${say(above)}`, below === null ? '' : `below ${say(below)}`];
+
+  return devices.map((device) => {
+    const value = readMetric(device, metric, now);
+    const isBad = isBeyond(limit, value);
+    return {
+      subject: `${device.id}/${metric}`,
+      group: metric,
+      device: device.id,
+      state: isBad === undefined ? 'unknown' : isBad ? 'bad' : 'good',
+      what: `${metric} is ${bounds.filter(Boolean).join(' or ')}`,
+      summary: value === null ? 'not known' : say(value),
+    };
+  });
+}
 
 async function seeDeployment(one: SlotState, readFacts: ReadModelFacts): Promise<Seen[]> {
   const { device, slot, deploymentId, deploymentManifest, state, code, detail } = one;
@@ -129,7 +170,8 @@ export async function readSources(
   for (const rule of enabled) {
     const parsed = parseQuery(rule.where);
     const where = parsed.ok ? parsed.value : EVERY;
-    for (const one of seen.get(rule.source) ?? []) {
+    const all = rule.limit === null ? seen.get(rule.source) : seeMetric(devices, rule.limit, deps.now());
+    for (const one of all ?? []) {
       if (!matchesQuery(where, labelsOf(one.device))) continue;
       if (one.state !== 'unknown') {
         const key = groupKey(rule.id, one.group);

@@ -2,9 +2,26 @@
 import type { DeviceSlotsTable, DevicesTable } from './schema.ts';
 import { query, type Store, sqlOf } from './store.ts';
 
-export type WatchedDevice = Pick<DevicesTable, 'id' | 'labelsJson' | 'presence' | 'lastSeenAt'>;
+export type WatchedDevice = Pick<DevicesTable, 'id' | 'labelsJson' | 'presence' | 'lastSeenAt' | 'healthJson'> & {
+  /** End of its certificate; null without one. */
+  readonly notAfter: number | null;
+};
 export const listWatchedDevices = (store: Store): Promise<readonly WatchedDevice[]> =>
-  store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson', 'presence', 'lastSeenAt'])));
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('devices')
+        .leftJoin('deviceIdentities', 'deviceIdentities.device', 'devices.id')
+        .select([
+          'devices.id',
+          'devices.labelsJson',
+          'devices.presence',
+          'devices.lastSeenAt',
+          'devices.healthJson',
+          'deviceIdentities.notAfter',
+        ]),
+    ),
+  );
 
 export type SlotState = Pick<
   DeviceSlotsTable,

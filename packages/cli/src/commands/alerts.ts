@@ -1,5 +1,5 @@
 // `drover alerts`: what happens in the fleet, who takes it on, what is not spoken of, and what was said. Decides nothing.
-import { ALERT_SOURCES, SEVERITIES } from '@drover/core/alerts/rule';
+import { ALERT_SOURCES, SEVERITIES, WATCHED_METRICS } from '@drover/core/alerts/rule';
 import {
   AlertRules,
   type AlertRuleView,
@@ -37,10 +37,13 @@ const ALERTS = (cli: Cli): readonly TableColumn<AlertView>[] => [
   { title: 'WHAT', value: (a) => `${a.what}: ${a.summary}` },
 ];
 
+const describeLimit = ({ metric, above, below }: NonNullable<AlertRuleView['limit']>): string =>
+  [metric, above === null ? '' : `> ${above}`, below === null ? '' : `< ${below}`].filter(Boolean).join(' ');
+
 const RULES: readonly TableColumn<AlertRuleView>[] = [
   { title: 'RULE', value: (r) => r.id },
   { title: 'ENABLED', value: (r) => (r.isEnabled ? 'yes' : 'no') },
-  { title: 'WATCHES', value: (r) => r.source },
+  { title: 'WATCHES', value: (r) => (r.limit === null ? r.source : describeLimit(r.limit)) },
   { title: 'WHERE', value: (r) => (r.where === '' ? 'all' : r.where) },
   { title: 'SEVERITY', value: (r) => r.severity },
   { title: 'HOLD', value: (r) => `${r.holdSeconds} s`, align: 'right' },
@@ -135,17 +138,29 @@ interface RuleOptions extends ConnectionOptions {
   readonly clear?: string;
   readonly escalate?: string;
   readonly source?: string;
+  readonly metric?: string;
+  readonly above?: string;
+  readonly below?: string;
   readonly enable?: boolean;
   readonly disable?: boolean;
   readonly remove?: boolean;
 }
 
+function changeLimit(before: AlertRuleView['limit'], { metric, above, below }: RuleOptions): object | null {
+  if (metric === undefined && above === undefined && below === undefined) return before;
+  const number = (text: string | undefined, held: number | null): number | null =>
+    text === undefined ? held : Number(text);
+  return {
+    metric: metric ?? before?.metric,
+    above: number(above, before?.above ?? null),
+    below: number(below, before?.below ?? null),
+  };
+}
+
 function changeRule(before: AlertRuleView | undefined, id: string, options: RuleOptions): Record<string, unknown> {
   const number = (text: string | undefined, held: number): number => (text === undefined ? held : Number(text));
   if (!before && options.source === undefined)
-    throw failUsage(
-      `There is no rule "${id}"; say what a new one watches with --source drift|offline|deployment|enrolment.`,
-    );
+    throw failUsage(`There is no rule "${id}"; say what a new one watches with --source ${ALERT_SOURCES.join('|')}.`);
   return {
     source: options.source ?? before?.source,
     severity: options.severity ?? before?.severity ?? 'warning',
@@ -153,6 +168,7 @@ function changeRule(before: AlertRuleView | undefined, id: string, options: Rule
     holdSeconds: number(options.hold, before?.holdSeconds ?? 0),
     clearSeconds: number(options.clear, before?.clearSeconds ?? 0),
     escalateMinutes: number(options.escalate, before?.escalateMinutes ?? 30),
+    limit: changeLimit(before?.limit ?? null, options),
     isEnabled: options.enable === true || (options.disable !== true && (before?.isEnabled ?? true)),
   };
 }
@@ -162,6 +178,11 @@ function addRuleCommands(alerts: Command, cli: Cli): void {
     .description('Shows the rules, or makes and changes one by its name.')
     .argument('[rule]', 'make or change this one')
     .addOption(new Option('--source <source>', 'what it watches').choices(ALERT_SOURCES))
+    .addOption(
+      new Option('--metric <name>', 'with --source metric: the number that it watches').choices(WATCHED_METRICS),
+    )
+    .option('--above <number>', 'bad above this, in the unit of the metric')
+    .option('--below <number>', 'bad below this')
     .option('--where <query>', 'label query of the devices that it watches')
     .addOption(new Option('--severity <severity>', 'how bad it is').choices(SEVERITIES))
     .option('--hold <seconds>', 'it must be so for so long before it fires')
@@ -172,7 +193,7 @@ function addRuleCommands(alerts: Command, cli: Cli): void {
     .option('--remove', 'remove it; a rule that ships is again as it ships')
     .addHelpText(
       'after',
-      '\nExamples:\n  drover alerts rules\n  drover alerts rules offline --hold 3600\n  drover alerts rules line-3 --source offline --where line=3 --severity critical --hold 60',
+      '\nExamples:\n  drover alerts rules\n  drover alerts rules offline --hold 3600\n  drover alerts rules line-3 --source offline --where line=3 --severity critical --hold 60\n  drover alerts rules busy --source metric --metric device.cpu --above 0.8 --hold 600',
     )
     .action(async (id: string | undefined, options: RuleOptions) => {
       const client = connect(cli, options);

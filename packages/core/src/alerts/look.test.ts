@@ -11,7 +11,7 @@ import { tune } from './tuning.ts';
 
 const MINUTE = 60_000;
 const rule: AlertRule = {
-  id: 'drift', source: 'drift', severity: 'warning', where: '', holdSeconds: 60, clearSeconds: 120, escalateMinutes: 30, isEnabled: true,
+  id: 'drift', source: 'drift', severity: 'warning', where: '', holdSeconds: 60, clearSeconds: 120, escalateMinutes: 30, isEnabled: true, limit: null,
 }; // biome-ignore format: one record
 
 function signal(device: string, state: Signal['state'], group = 'load'): Signal {

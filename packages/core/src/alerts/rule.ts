@@ -1,14 +1,29 @@
 // Owns the words of alert rules and the rules that a hub begins with. Never evaluates one.
+import type { DeviceMetric } from '../health/catalogue.ts';
 
 /**
  * What a rule watches. `drift`: a feature of a device is material. `offline`: a device is not seen. `deployment`: the last deployment of a
  * slot failed, went back or stands still in an unclear state. `enrolment`: somebody wants to be a device and waits for a person.
+ * `metric`: a number of a device is beyond a limit.
  */
-export const ALERT_SOURCES = ['drift', 'offline', 'deployment', 'enrolment'] as const;
+export const ALERT_SOURCES = ['drift', 'offline', 'deployment', 'enrolment', 'metric'] as const;
 export type AlertSource = (typeof ALERT_SOURCES)[number];
 
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
+
+/** Metrics of the catalogue that are known of every device at once. */
+export const WATCHED_METRICS = [
+  'device.memory', 'device.cpu', 'device.disk_free', 'device.outbox_entries', 'device.dropped_entries', 'device.certificate_left',
+] as const satisfies readonly DeviceMetric[]; // biome-ignore format: one list
+export type WatchedMetric = (typeof WATCHED_METRICS)[number];
+
+export interface MetricLimit {
+  readonly metric: WatchedMetric;
+  /** Bad above, or below, in the unit of the metric; one of them is a number. */
+  readonly above: number | null;
+  readonly below: number | null;
+}
 
 export interface AlertRule {
   readonly id: string;
@@ -22,10 +37,19 @@ export interface AlertRule {
   /** Nobody acknowledged for so long: the next channel is told too; 0 never. */
   readonly escalateMinutes: number;
   readonly isEnabled: boolean;
+  /** Of a rule that watches a metric; null of the others. */
+  readonly limit: MetricLimit | null;
 }
 
-const rule = (id: string, source: AlertSource, severity: Severity, holdSeconds: number, clearSeconds: number): AlertRule => ({
-  id, source, severity, where: '', holdSeconds, clearSeconds, escalateMinutes: 30, isEnabled: true,
+const rule = (
+  id: string,
+  source: AlertSource,
+  severity: Severity,
+  holdSeconds: number,
+  clearSeconds: number,
+  limit: MetricLimit | null = null,
+): AlertRule => ({
+  id, source, severity, where: '', holdSeconds, clearSeconds, escalateMinutes: 30, isEnabled: true, limit,
 }); // biome-ignore format: one record
 
 /** What a new hub watches. */
@@ -34,4 +58,10 @@ export const DEFAULT_RULES: readonly AlertRule[] = [
   rule('offline', 'offline', 'warning', 900, 60),
   rule('deployment', 'deployment', 'critical', 0, 0),
   rule('enrolment', 'enrolment', 'info', 0, 0),
+  rule('disk', 'metric', 'critical', 300, 300, { metric: 'device.disk_free', above: null, below: 200e6 }),
+  rule('certificate', 'metric', 'warning', 0, 0, { metric: 'device.certificate_left', above: null, below: 3 }),
 ];
+
+/** Whether a number is beyond the limit; undefined where it is not known. */
+export const isBeyond = ({ above, below }: MetricLimit, value: number | null): boolean | undefined =>
+  value === null ? undefined : (above !== null && value > above) || (below !== null && value < below);

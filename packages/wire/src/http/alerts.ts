@@ -5,10 +5,20 @@ import { Count, DeviceId, Id, Instant, Name } from './common.ts';
 
 const Nullable = <T extends Type.TSchema>(of: T) => Type.Union([of, Type.Null()]);
 export const AlertSource = Type.Union([
-  Type.Literal('drift'), Type.Literal('offline'), Type.Literal('deployment'), Type.Literal('enrolment'),
+  Type.Literal('drift'), Type.Literal('offline'), Type.Literal('deployment'), Type.Literal('enrolment'), Type.Literal('metric'),
 ]); // biome-ignore format: one list
 export const Severity = Type.Union([Type.Literal('info'), Type.Literal('warning'), Type.Literal('critical')]);
 const Where = Type.String({ maxLength: 1024, description: 'Label query of devices; empty is all' });
+
+const MetricLimit = Type.Object({
+  metric: Type.Union([
+    Type.Literal('device.memory'), Type.Literal('device.cpu'), Type.Literal('device.disk_free'), Type.Literal('device.outbox_entries'),
+    Type.Literal('device.dropped_entries'), Type.Literal('device.certificate_left'),
+  ]), // biome-ignore format: one list
+  /** Bad above, or below, in the unit of the metric. */
+  above: Nullable(Type.Number()),
+  below: Nullable(Type.Number()),
+});
 
 const ruleFields = {
   source: AlertSource,
@@ -20,6 +30,8 @@ const ruleFields = {
   /** Nobody acknowledged for so long: the next channel is told too; 0 never. */
   escalateMinutes: Type.Integer({ minimum: 0, maximum: 43_200 }),
   isEnabled: Type.Boolean(),
+  /** Of a rule that watches a metric; null of the others. */
+  limit: Nullable(MetricLimit),
 };
 export const AlertRuleBody = Type.Object(ruleFields);
 export type AlertRuleBody = Static<typeof AlertRuleBody>;
