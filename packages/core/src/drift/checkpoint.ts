@@ -8,8 +8,6 @@ import { ASPECTS, type FeatureState, newFeature } from './verdict.ts';
 /** Of the bytes and of what they mean: another detector begins anew from the windows that are kept. */
 export const CHECKPOINT_FORMAT = 1;
 
-const scratch = new Float64Array(PLACES);
-
 function writeSeries(writer: ByteWriter, series: Series): void {
   const { past, season } = series;
   writer.varint(series.windows);
@@ -21,8 +19,7 @@ function writeSeries(writer: ByteWriter, series: Series): void {
   writer.varint(series.pairs);
   for (const number of [series.kept, series.evidence, series.products, series.lastRank, past.centre, past.scale])
     writer.float64(number);
-  scratch.set(past.counts);
-  writer.counts(scratch);
+  for (const count of past.counts) writer.varint(count);
   if (!season) return;
   for (const hour of series.hours) writer.byte(hour);
   for (const mean of season.means) writer.float32(mean);
@@ -48,11 +45,12 @@ function readSeries(reader: ByteReader, series: Series): void {
   series.lastRank = reader.float64();
   past.centre = reader.float64();
   past.scale = reader.float64();
-  scratch.fill(0);
-  past.counted = reader.counts(scratch);
+  for (let i = 0; i < PLACES; i++) {
+    past.counts[i] = reader.varint(MOST_COUNTED);
+    past.counted += past.counts[i] as number;
+  }
   if (past.counted > MOST_COUNTED || !(past.scale > 0) || !(series.kept >= 0 && series.kept < 1) || series.evidence < 0)
     reader.fail();
-  else past.counts.set(scratch);
   if (!season) return;
   for (let i = 0; i < series.hours.length; i++) series.hours[i] = Math.min(season.means.length - 1, reader.byte());
   for (let i = 0; i < season.means.length; i++) season.means[i] = reader.float32();
