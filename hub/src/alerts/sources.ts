@@ -33,17 +33,31 @@ type Seen = Omit<Signal, 'rule'>;
 const MOST_PENDING = 1000;
 const BAD_STATES: ReadonlySet<string> = new Set(['rejected', 'failed', 'rolled_back', 'inconsistent', 'timed_out']);
 
-function* seeDrift(all: readonly FeatureDrift[], slots: readonly SlotState[], oldest: number): Generator<Seen> {
+/** What the features of one group share. */
+const driftGroup = ({ model, manifest, slot, feature }: FeatureDrift): string =>
+  `${model ?? manifest}\n${slot}\n${feature}`;
+
+/** Only of groups in which something is bad or was: of the others there is nothing to say, and they are many. */
+function* seeDrift(
+  all: readonly FeatureDrift[],
+  slots: readonly SlotState[],
+  oldest: number,
+  knownSubjects: ReadonlySet<string>,
+): Generator<Seen> {
   const running = new Set(slots.map(({ device, slot, running: manifest }) => `${device}\n${slot}\n${manifest ?? ''}`));
-  for (const one of all) {
+  const subjectOf = ({ device, slot, feature }: FeatureDrift): string => `${device}/${slot}/${feature}`;
+  const groups = new Set<string>();
+  for (const one of all)
+    if (one.verdict === 'material' || knownSubjects.has(subjectOf(one))) groups.add(driftGroup(one));
+  for (const one of groups.size === 0 ? [] : all) {
     const { device, slot, manifest, model, feature, verdict, at } = one;
     // What served before says nothing of now.
-    if (!running.has(`${device}\n${slot}\n${manifest}`)) continue;
+    if (!groups.has(driftGroup(one)) || !running.has(`${device}\n${slot}\n${manifest}`)) continue;
     const isSilent = at < oldest || verdict === 'learning' || verdict === 'too_few_rows';
     const looks = describeDiagnosis(one.diagnosis);
     yield {
-      subject: `${device}/${slot}/${feature}`,
-      group: JSON.stringify([model ?? manifest, slot, feature]),
+      subject: subjectOf(one),
+      group: driftGroup(one),
       device,
       state: isSilent ? 'unknown' : verdict === 'material' ? 'bad' : 'good',
       what: `${feature} of ${model ?? manifest.slice(0, 12)} moved from what is usual`,
@@ -124,11 +138,17 @@ async function seeDeployment(one: SlotState, readFacts: ReadModelFacts): Promise
   ];
 }
 
-async function seeAll(deps: SourceDeps, devices: readonly WatchedDevice[], wanted: ReadonlySet<AlertSource>) {
+async function seeAll(
+  deps: SourceDeps,
+  devices: readonly WatchedDevice[],
+  wanted: ReadonlySet<AlertSource>,
+  knownSubjects: ReadonlySet<string>,
+) {
   const { store, readFacts, now, staleMs } = deps;
   const seen = new Map<AlertSource, readonly Seen[]>();
   const slots = wanted.has('drift') || wanted.has('deployment') ? await listSlotStates(store) : [];
-  if (wanted.has('drift')) seen.set('drift', [...seeDrift(await deps.readDrift(), slots, now() - staleMs)]);
+  if (wanted.has('drift'))
+    seen.set('drift', [...seeDrift(await deps.readDrift(), slots, now() - staleMs, knownSubjects)]);
   if (wanted.has('offline')) seen.set('offline', devices.flatMap(seePresence)); // biome-ignore format: a line each
   if (wanted.has('deployment')) {
     const all: Seen[] = [];
@@ -154,6 +174,10 @@ async function seeAll(deps: SourceDeps, devices: readonly WatchedDevice[], wante
 
 const EVERY: Query = { kind: 'all' };
 
+/** Of keys of alerts: what stands behind the rule. */
+const subjectsOf = (known: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set([...known].map((key) => key.slice(key.indexOf('\n') + 1)));
+
 /** What is said of all that the rules watch. @param known keys of alerts: of others only what is bad is a signal. */
 export async function readSources(
   deps: SourceDeps,
@@ -164,7 +188,7 @@ export async function readSources(
   const devices = await listWatchedDevices(deps.store);
   const labels = new Map<string, Labels>(devices.map(({ id, labelsJson }) => [id, JSON.parse(labelsJson) as Labels]));
   const labelsOf = (device: string): Labels => labels.get(device) ?? {};
-  const seen = await seeAll(deps, devices, new Set(enabled.map(({ source }) => source)));
+  const seen = await seeAll(deps, devices, new Set(enabled.map(({ source }) => source)), subjectsOf(known));
   const signals: Signal[] = [];
   const watched = new Map<string, Watched[]>();
   for (const rule of enabled) {

@@ -7,12 +7,14 @@
  * believed for the largest k with e₍ₖ₎ ≥ N/(k·share).
  * @param eValues each at most 1 on average where nothing moved. @param share in (0, 1).
  */
-export function leastBelieved(eValues: readonly number[], share: number): number {
-  const sorted = eValues.toSorted((a, b) => b - a);
+export function leastBelieved(eValues: Iterable<number>, share: number): number {
+  const ascending = Float64Array.from(eValues).sort();
+  const all = ascending.length;
   let least = Number.POSITIVE_INFINITY;
-  for (const [at, e] of sorted.entries()) {
+  for (let k = 1; k <= all; k++) {
+    const e = ascending[all - k] as number;
     // The largest k counts: also one that comes after some that do not reach their own threshold.
-    if (e * (at + 1) * share >= sorted.length) least = e;
+    if (e * k * share >= all) least = e;
   }
   return least;
 }
