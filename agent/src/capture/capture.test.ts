@@ -71,9 +71,14 @@ describe('capture', () => {
     capture.flush();
     const found = samples();
     const of = (why: string) => found.filter((one) => one.why === why).map(({ numbers }) => numbers[0]);
-    expect(of('novel')).toEqual([100, 99, 98, 97, 96, 95, 94, 93, 92, 91]);
+    // A novel row that was drawn at random too stands under whichever kind has its turn first, and once.
+    const novel = found.flatMap(({ numbers: [x = 0] }) => (x > 90 ? [x] : []));
+    expect(novel.toSorted((a, b) => b - a)).toEqual([100, 99, 98, 97, 96, 95, 94, 93, 92, 91]);
+    for (const x of of('novel')) expect(x).toBeGreaterThan(90);
+    expect(of('novel').length + of('random').length + 1).toBe(found.length);
     expect(of('unsure')).toEqual([50]);
-    expect(of('random').length).toBeGreaterThanOrEqual(6);
+    // 16 are drawn, of which at most 10 are novel and one is unsure.
+    expect(of('random').length).toBeGreaterThanOrEqual(5);
     expect(new Set(found.map(({ predictionId }) => predictionId)).size).toBe(found.length);
     expect(found[0]).toMatchObject({
       predictionId: `${'b'.repeat(32)}-100`,
