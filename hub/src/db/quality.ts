@@ -1,14 +1,14 @@
 // Owns the SQL behind quality: counts of labelled rows, newest first, with the device and time of their window or day. Never decodes them.
 import type { WindowLabelsTable } from './schema.ts';
 import { query, type Store, sqlOf } from './store.ts';
-import type { SummaryFilter } from './summaries.ts';
+import { matchDays, matchLabels, type SummaryFilter } from './summaries.ts';
 
 export type LabelledWindow = Pick<WindowLabelsTable, 'slot' | 'manifest' | 'device' | 'startAt' | 'counts'>;
 
 /** Of what answered: shadow models are judged elsewhere. A late label has replaced the counts of its window, not added some. */
 export const listLabelledWindows = (
   store: Store,
-  { slot, device, since }: SummaryFilter,
+  filter: SummaryFilter,
   page: { limit: number; offset: number },
 ): Promise<readonly LabelledWindow[]> =>
   store.rows(
@@ -16,14 +16,7 @@ export const listLabelledWindows = (
       sqlOf
         .selectFrom('windowLabels')
         .select(['slot', 'manifest', 'device', 'startAt', 'counts'])
-        .where((e) =>
-          e.and([
-            e('role', '=', 'active'),
-            ...(slot === undefined ? [] : [e('slot', '=', slot)]),
-            ...(device === undefined ? [] : [e('device', '=', device)]),
-            ...(since === undefined ? [] : [e('startAt', '>=', since)]),
-          ]),
-        )
+        .where((e) => matchLabels(e, filter))
         .orderBy('startAt', 'desc')
         .orderBy('device')
         .limit(page.limit)
@@ -34,7 +27,7 @@ export const listLabelledWindows = (
 /** The same of days whose windows are not kept any more; a day counts whole, or not at all. */
 export const listLabelledDays = (
   store: Store,
-  { slot, device, since }: SummaryFilter,
+  filter: SummaryFilter,
   page: { limit: number; offset: number },
 ): Promise<readonly LabelledWindow[]> =>
   store.rows(
@@ -44,14 +37,7 @@ export const listLabelledDays = (
         .select(['slot', 'manifest', 'device', 'fromAt as startAt', 'labels as counts'])
         .$narrowType<{ counts: Uint8Array }>()
         .where('labels', 'is not', null)
-        .where((e) =>
-          e.and([
-            e('role', '=', 'active'),
-            ...(slot === undefined ? [] : [e('slot', '=', slot)]),
-            ...(device === undefined ? [] : [e('device', '=', device)]),
-            ...(since === undefined ? [] : [e('fromAt', '>=', since)]),
-          ]),
-        )
+        .where((e) => matchDays(e, filter))
         .orderBy('day', 'desc')
         .orderBy('device')
         .limit(page.limit)

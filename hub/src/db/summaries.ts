@@ -1,7 +1,8 @@
 // Owns the SQL behind summaries: exact totals per slot and manifest, and statistics bytes newest first. Never decodes them.
-import type { ExpressionBuilder } from 'kysely';
+import { type ExpressionBuilder, sql } from 'kysely';
 import type { Tables } from './schema.ts';
 import { query, type Store, sqlOf } from './store.ts';
+import { DAY_MS } from './window-days.ts';
 
 export interface SummaryFilter {
   readonly slot?: string;
@@ -21,28 +22,39 @@ export interface StreamTotals {
   readonly toAt: number;
 }
 
-type WindowBuilder = ExpressionBuilder<Tables, 'windows'>;
-type LabelBuilder = ExpressionBuilder<Tables, 'windowLabels'>;
+/**
+ * What is in the sum of its day is told by that: a window that comes again when its day was summed, or is amended then, waits for the
+ * next tidying to be looked at. Nothing that began after the newest summed day can be in a sum.
+ */
+const isInNoSum = (table: 'windows' | 'windowLabels') =>
+  sql<boolean>`(${sql.ref(`${table}.startAt`)} >= (SELECT COALESCE(MAX(day) + 1, 0) * ${sql.lit(DAY_MS)} FROM windowDays) OR NOT EXISTS (
+    SELECT 1 FROM windowDays AS d WHERE d.day = ${sql.ref(`${table}.startAt`)} / ${sql.lit(DAY_MS)}
+    AND d.device = ${sql.ref(`${table}.device`)} AND d.slot = ${sql.ref(`${table}.slot`)}
+    AND d.role = ${sql.ref(`${table}.role`)} AND d.manifest = ${sql.ref(`${table}.manifest`)}))`;
 
 /** What answers counts: shadow models are judged elsewhere. */
-const matchWindows = (e: WindowBuilder, { slot, device, since }: SummaryFilter) =>
+const matchWindows = (e: ExpressionBuilder<Tables, 'windows'>, { slot, device, since }: SummaryFilter) =>
   e.and([
     e('role', '=', 'active'),
+    isInNoSum('windows'),
     ...(slot === undefined ? [] : [e('slot', '=', slot)]),
     ...(device === undefined ? [] : [e('device', '=', device)]),
     ...(since === undefined ? [] : [e('startAt', '>=', since)]),
   ]);
 
-const matchLabels = (e: LabelBuilder, { slot, device, since }: SummaryFilter) =>
+/** The same of labels. */
+export const matchLabels = (e: ExpressionBuilder<Tables, 'windowLabels'>, { slot, device, since }: SummaryFilter) =>
   e.and([
     e('role', '=', 'active'),
+    isInNoSum('windowLabels'),
     ...(slot === undefined ? [] : [e('slot', '=', slot)]),
     ...(device === undefined ? [] : [e('device', '=', device)]),
     ...(since === undefined ? [] : [e('startAt', '>=', since)]),
   ]);
 
 type DayBuilder = ExpressionBuilder<Tables, 'windowDays'>;
-const matchDays = (e: DayBuilder, { slot, device, since }: SummaryFilter) =>
+/** Of days whose windows are not kept any more. */
+export const matchDays = (e: DayBuilder, { slot, device, since }: SummaryFilter) =>
   e.and([
     e('role', '=', 'active'),
     ...(slot === undefined ? [] : [e('slot', '=', slot)]),

@@ -8,51 +8,50 @@ export const DAY_MS = 86_400_000;
 
 export type DayKey = Pick<WindowDaysTable, 'day' | 'device' | 'slot' | 'role' | 'manifest'>;
 
-/** Start of the oldest window or labels, ms since epoch. */
-export async function findOldest(store: Store): Promise<number | undefined> {
-  const [windows, labels] = [
-    await store.first(query(sqlOf.selectFrom('windows').select('startAt').orderBy('startAt').limit(1))),
-    await store.first(query(sqlOf.selectFrom('windowLabels').select('startAt').orderBy('startAt').limit(1))),
-  ];
-  const all = [windows, labels].flatMap((row) => (row ? [row.startAt] : []));
-  return all.length === 0 ? undefined : Math.min(...all);
+/** Of the oldest windows, and of the oldest labels: the day and the stream that they belong to, oldest first. Repeats are left in. */
+export async function listOldKeys(store: Store, before: number, limit: number): Promise<readonly DayKey[]> {
+  const columns = ['startAt', 'device', 'slot', 'role', 'manifest'] as const;
+  const windows = sqlOf.selectFrom('windows').select(columns).where('startAt', '<', before).orderBy('startAt');
+  const labels = sqlOf.selectFrom('windowLabels').select(columns).where('startAt', '<', before).orderBy('startAt');
+  const rows = [...(await store.rows(query(windows.limit(limit)))), ...(await store.rows(query(labels.limit(limit))))];
+  return rows.map(({ startAt, ...stream }) => ({ day: Math.floor(startAt / DAY_MS), ...stream }));
 }
 
-/** The first rows of the oldest day: of windows, in the order of their key. */
-export const listOldWindows = (store: Store, before: number, limit: number): Promise<readonly WindowRow[]> =>
-  store.rows(
+/** Of one day of one stream, in the order of their key, which is the order in which they are added. */
+export const listWindowsOfDay = (store: Store, key: DayKey, limit: number): Promise<readonly WindowRow[]> => {
+  const { day, ...stream } = key;
+  return store.rows(
     query(
       sqlOf
         .selectFrom('windows')
         .selectAll()
-        .where('startAt', '<', before)
+        .where((e) => e.and({ ...stream }))
+        .where('startAt', '>=', day * DAY_MS)
+        .where('startAt', '<', (day + 1) * DAY_MS)
         .orderBy('startAt')
-        .orderBy('device')
-        .orderBy('slot')
-        .orderBy('role')
-        .orderBy('manifest')
         .orderBy('bootId')
         .orderBy('number')
         .limit(limit),
     ),
   );
-export const listOldLabels = (store: Store, before: number, limit: number): Promise<readonly LabelledRow[]> =>
-  store.rows(
+};
+export const listLabelsOfDay = (store: Store, key: DayKey, limit: number): Promise<readonly LabelledRow[]> => {
+  const { day, ...stream } = key;
+  return store.rows(
     query(
       sqlOf
         .selectFrom('windowLabels')
         .selectAll()
-        .where('startAt', '<', before)
+        .where((e) => e.and({ ...stream }))
+        .where('startAt', '>=', day * DAY_MS)
+        .where('startAt', '<', (day + 1) * DAY_MS)
         .orderBy('startAt')
-        .orderBy('device')
-        .orderBy('slot')
-        .orderBy('role')
-        .orderBy('manifest')
         .orderBy('bootId')
         .orderBy('number')
         .limit(limit),
     ),
   );
+};
 
 export const readDay = (store: Store, key: DayKey): Promise<WindowDaysTable | undefined> =>
   store.first(
@@ -99,8 +98,17 @@ const labelsTaken = template<RowKey>([...KEYS], (h) => sqlOf.deleteFrom('windowL
 export const takeWindow = (row: WindowRow): Statement => ({ query: windowTaken(keyOf(row)) });
 export const takeLabels = (row: LabelledRow): Statement => ({ query: labelsTaken(keyOf(row)) });
 
-export const dropDays = (before: number): Statement => ({
-  query: query(sqlOf.deleteFrom('windowDays').where('day', '<', before)),
+/** Some devices' sums of the oldest day that is too old. */
+export const dropDays = (before: number, devices: number): Statement => ({
+  query: query(
+    sqlOf
+      .deleteFrom('windowDays')
+      .where('day', '<', before)
+      .where('day', '=', (e) => e.selectFrom('windowDays').select('day').orderBy('day').limit(1))
+      .where('device', 'in', (e) =>
+        e.selectFrom('windowDays').select('device').orderBy('day').orderBy('device').limit(devices),
+      ),
+  ),
   expect: 'any',
 });
 /** A slice of what devices logged and of what was refused, oldest first. */

@@ -1,5 +1,5 @@
 // Takes away what was kept for long enough, a slice at a time: windows into the sum of their day, then days, logs and refused entries.
-// Each slice is one transaction, so a crash loses and doubles nothing. Never decides what a day comes to.
+// Each day of a stream is one transaction, so a crash loses and doubles nothing. Never decides what a day comes to.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Statement, Store } from '../db/store.ts';
@@ -9,17 +9,16 @@ import {
   dropDays,
   dropLogs,
   dropQuarantine,
-  findOldest,
-  listOldLabels,
-  listOldWindows,
+  listLabelsOfDay,
+  listOldKeys,
+  listWindowsOfDay,
   readDay,
   takeLabels,
   takeWindow,
   writeDay,
 } from '../db/window-days.ts';
-import type { LabelledRow, WindowRow } from '../db/window-rows.ts';
 import type { ReadModelFacts } from './model-facts.ts';
-import { addToDay, dayKeyOf } from './window-day.ts';
+import { addToDay } from './window-day.ts';
 
 export interface RetentionDeps {
   readonly store: Store;
@@ -37,76 +36,70 @@ export interface Retention {
   close(): Promise<void>;
 }
 
-/** Rows of one transaction: some ten milliseconds, between which ingest has its turns. */
+/** Rows between which ingest has its turns: some ten milliseconds. */
 const SLICE = 256;
+/** Windows of one stream in one day: one in five seconds; what is beyond is added next, and for that moment not told. */
+const MOST_OF_A_DAY = 20_000;
 const TIDY_EVERY_MS = 600_000;
 /** Tries when a window is amended at the same moment. */
 const TRIES = 5;
 
-interface Group {
-  readonly key: DayKey;
-  readonly windows: WindowRow[];
-  readonly labels: LabelledRow[];
-}
-
-function groupByDay(windows: readonly WindowRow[], labels: readonly LabelledRow[]): Group[] {
-  const groups = new Map<string, Group>();
-  const groupOf = (row: WindowRow | LabelledRow): Group => {
-    const key = dayKeyOf(row);
-    const name = JSON.stringify(key);
-    const group = groups.get(name) ?? { key, windows: [], labels: [] };
-    groups.set(name, group);
-    return group;
-  };
-  for (const row of windows) groupOf(row).windows.push(row);
-  for (const row of labels) groupOf(row).labels.push(row);
-  return [...groups.values()];
-}
+/** Each once, in the order in which they came. */
+const distinct = (keys: readonly DayKey[]): DayKey[] => [
+  ...new Map(keys.map((key) => [JSON.stringify(Object.values(key)), key])).values(),
+];
 
 export function startRetention(deps: RetentionDeps): Retention {
   const { store, readFacts, now, log } = deps;
   let isClosed = false;
   let running: Promise<boolean> | undefined;
 
-  /** One slice of windows and labels that began before then. False: there are none. */
-  async function sumSlice(before: number): Promise<boolean> {
-    const windows = await listOldWindows(store, before, SLICE);
-    const labels = await listOldLabels(store, before, SLICE);
-    if (windows.length + labels.length === 0) return false;
-    const statements: Statement[] = [];
-    for (const { key, windows: some, labels: truths } of groupByDay(windows, labels)) {
-      const { reference } = await readFacts(key.manifest);
-      statements.push(writeDay(addToDay(key, await readDay(store, key), some, truths, reference)));
+  /**
+   * One day of one stream becomes a sum in one transaction: summaries tell its windows or its sum, never both. False: something was
+   * amended at that moment, and nothing was done.
+   */
+  async function sumDay(key: DayKey): Promise<boolean> {
+    const { reference } = await readFacts(key.manifest);
+    const windows = await listWindowsOfDay(store, key, MOST_OF_A_DAY);
+    const labels = await listLabelsOfDay(store, key, MOST_OF_A_DAY);
+    let day = await readDay(store, key);
+    for (let at = 0; at < Math.max(windows.length, labels.length); at += SLICE) {
+      day = addToDay(key, day, windows.slice(at, at + SLICE), labels.slice(at, at + SLICE), reference);
+      await nextTurn();
     }
-    statements.push(...windows.map(takeWindow), ...labels.map(takeLabels));
-    const done = await store.commit(statements);
+    if (day === undefined) return true;
+    const done = await store.commit([writeDay(day), ...windows.map(takeWindow), ...labels.map(takeLabels)]);
     if (!done.ok && done.why !== 'count') throw new Error(`old windows were not summed: ${done.why}`);
-    return true;
+    return done.ok;
   }
 
   async function sumWindows(): Promise<boolean> {
     // Whole days only: a day that is half kept would be told twice.
     const before = (Math.floor(now() / DAY_MS) - deps.windowDays) * DAY_MS;
-    const oldest = await findOldest(store);
-    if (oldest === undefined || oldest >= before) return false;
-    let idle = 0;
-    while (!isClosed && idle < TRIES) {
-      const at = await findOldest(store);
-      if (!(await sumSlice(before))) break;
-      idle = (await findOldest(store)) === at ? idle + 1 : 0;
-      await nextTurn();
+    let summed = 0;
+    for (let tries = 0; tries < TRIES; ) {
+      const keys = distinct(await listOldKeys(store, before, SLICE));
+      if (keys.length === 0) break;
+      let isAmended = false;
+      for (const key of keys) {
+        if (isClosed) return true;
+        if (await sumDay(key)) summed += 1;
+        else isAmended = true;
+        await nextTurn();
+      }
+      tries = isAmended ? tries + 1 : 0;
     }
-    return true;
+    return summed > 0;
   }
 
-  async function dropSlices(make: (before: number, limit: number) => Statement): Promise<boolean> {
-    const before = now() - deps.logDays * DAY_MS;
+  /** Until there is nothing left to drop. */
+  async function dropSlices(make: (limit: number) => Statement): Promise<boolean> {
     let dropped = 0;
     while (!isClosed) {
-      const done = await store.commit([make(before, SLICE * 8)]);
+      const done = await store.commit([make(SLICE * 8)]);
       const count = done.ok ? (done.changes[0] ?? 0) : 0;
+      if (count === 0) break;
       dropped += count;
-      if (count < SLICE * 8) break;
       await nextTurn();
     }
     return dropped > 0;
@@ -114,10 +107,11 @@ export function startRetention(deps: RetentionDeps): Retention {
 
   async function tidyAll(): Promise<boolean> {
     const summed = await sumWindows();
-    const days = await store.commit([dropDays(Math.floor(now() / DAY_MS) - deps.summaryDays)]);
-    const logs = await dropSlices(dropLogs);
-    const refused = await dropSlices(dropQuarantine);
-    return summed || logs || refused || (days.ok && (days.changes[0] ?? 0) > 0);
+    const [firstDay, before] = [Math.floor(now() / DAY_MS) - deps.summaryDays, now() - deps.logDays * DAY_MS];
+    const days = await dropSlices((limit) => dropDays(firstDay, limit));
+    const logs = await dropSlices((limit) => dropLogs(before, limit));
+    const refused = await dropSlices((limit) => dropQuarantine(before, limit));
+    return summed || days || logs || refused;
   }
 
   const tidy = (): Promise<boolean> => {

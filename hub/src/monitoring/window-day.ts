@@ -32,7 +32,8 @@ const emptyDay = (key: DayKey): WindowDaysTable => ({
 
 /**
  * The day with these windows and labels of it, in their order. Each counts once: one whose number is in here already is an amendment
- * that came too late, and only counted. Counts add exactly; sums of values are added in the order of arrival.
+ * that came too late, and only counted. Counts add exactly; sums of values are added in the order given, which is that of the
+ * windows' keys for all that are there when their day is summed.
  */
 export function addToDay(
   key: DayKey,

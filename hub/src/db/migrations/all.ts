@@ -14,6 +14,7 @@ import { driftStates } from './0012-drift-states.ts';
 import { windowDays } from './0013-window-days.ts';
 import { samples } from './0014-samples.ts';
 import { kpiPoints } from './0015-kpi-points.ts';
+import { labelDays } from './0016-label-days.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -30,4 +31,5 @@ export const MIGRATIONS: readonly Migration[] = [
   windowDays,
   samples,
   kpiPoints,
+  labelDays,
 ];
