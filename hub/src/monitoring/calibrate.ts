@@ -37,7 +37,9 @@ export async function calibrateDevice(
   { device, model, since, until }: CalibrationQuery,
 ): Promise<Calibration> {
   const { store, readFacts, settings } = deps;
-  const counts: Record<FeatureKind, CalibrationCount> = { numeric: NO_COUNT, categorical: NO_COUNT, answers: NO_COUNT };
+  const counts: Record<FeatureKind, CalibrationCount> = {
+    numeric: NO_COUNT, categorical: NO_COUNT, answers: NO_COUNT, together: NO_COUNT,
+  }; // biome-ignore format: one record
   const followed = new Map<string, { state: FeatureState; verdict: FeatureVerdict | undefined }>();
   let windows = 0;
   for (const row of await listWindowsBetween(store, device, since, until, MOST_WINDOWS)) {

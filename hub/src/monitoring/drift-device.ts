@@ -1,7 +1,7 @@
 // Owns what is known of one device: its streams, their features, and how far its windows were folded; and its form on the disk.
 // Never reads a database.
 import { CHECKPOINT_FORMAT, readFeature, writeFeature } from '@drover/core/drift/checkpoint';
-import type { Diagnosis } from '@drover/core/drift/diagnose';
+import { type Diagnosis, NO_DETAIL } from '@drover/core/drift/diagnose';
 import type { FeatureState, FeatureVerdict } from '@drover/core/drift/verdict';
 import { ByteReader, ByteWriter } from '@drover/sketch/codec';
 
@@ -75,8 +75,6 @@ export function encodeDevice(device: DriftDevice): Uint8Array {
   return Buffer.concat([start, text, writer.finish()]);
 }
 
-const NO_LINE = { slope: undefined, offset: undefined, unit: undefined } as const;
-
 /** Undefined where it cannot be read, or was written by another detector: the device is folded anew from its windows. */
 export function decodeDevice(bytes: Uint8Array): DriftDevice | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -99,7 +97,7 @@ export function decodeDevice(bytes: Uint8Array): DriftDevice | undefined {
         {
           state: readFeature(reader),
           verdict: verdict ? { ...verdict, aspect: verdict.aspect } : undefined,
-          diagnosis: diagnosis ? { ...NO_LINE, ...diagnosis } : undefined,
+          diagnosis: diagnosis ? { ...NO_DETAIL, ...diagnosis } : undefined,
         },
       ]),
     );

@@ -36,6 +36,7 @@ function itemOf({ aspect, at, diagnosis, ...rest }: FeatureDrift): DriftItem {
     slope: diagnosis.slope ?? null,
     offset: diagnosis.offset ?? null,
     unit: diagnosis.unit ?? null,
+    between: diagnosis.between ? [...diagnosis.between] : null,
   };
   return { ...rest, aspect: aspect ?? null, at: new Date(at).toISOString(), diagnosis: looks ?? null };
 }

@@ -1,6 +1,7 @@
 // Checks that windows in a real database become verdicts: as they come, late, twice, and after a restart.
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { describeDiagnosis } from '@drover/core/drift/describe';
 import { DRIFT_SETTINGS } from '@drover/core/drift/verdict';
 import { buildBaseline, encodeBaseline } from '@drover/sketch/baseline';
 import { bindBaseline, WindowSketch } from '@drover/sketch/window-sketch';
@@ -18,6 +19,7 @@ import { calibrateDevice } from './calibrate.ts';
 import { type DriftBook, openDriftBook } from './drift.ts';
 import { viewDrift } from './drift-view.ts';
 import { openModelFacts } from './model-facts.ts';
+import { TOGETHER } from './observe-window.ts';
 import { rebaseline } from './rebaseline.ts';
 
 let dir: string;
@@ -73,12 +75,12 @@ const open = (): DriftBook =>
     settings: { ...DRIFT_SETTINGS, learnMs: 0 },
   });
 
-/** Window `at` of a device, whose load lies `shift` higher than in training. */
-async function send(device: string, at: number, shift = 0): Promise<void> {
+/** Window `at` of a device, whose load lies `shift` higher than in training, or falls where flow rises. */
+async function send(device: string, at: number, shift = 0, isTurned = false): Promise<void> {
   const sketch = new WindowSketch(reference);
   for (let i = 0; i < 200; i++) {
     const x = (i * 37 + at * 13) % 100;
-    sketch.addRow(Float32Array.of(x + shift, x), 0);
+    sketch.addRow(Float32Array.of((isTurned ? 99 - x : x) + shift, x), 0);
   }
   received += 1;
   const row = {
@@ -100,7 +102,9 @@ async function send(device: string, at: number, shift = 0): Promise<void> {
 async function verdictsOf(book: DriftBook, device = 'd1'): Promise<Record<string, string>> {
   const all = await book.read();
   return Object.fromEntries(
-    all.filter((one) => one.device === device).map(({ feature, verdict }) => [feature, verdict]),
+    all
+      .filter((one) => one.device === device && one.feature !== TOGETHER)
+      .map(({ feature, verdict }) => [feature, verdict]),
   );
 }
 
@@ -112,7 +116,7 @@ describe('drift', () => {
     for (let at = 40; at < 46; at++) await send('d1', at, 30);
     expect(await verdictsOf(book)).toEqual({ load: 'material', flow: 'ok' });
     const view = viewDrift(await book.read(), new Map(), {});
-    expect(view.counts).toEqual({ material: 1, ok: 1 });
+    expect(view.counts).toEqual({ material: 1, ok: 2 });
     expect(view.items).toMatchObject([
       {
         device: 'd1',
@@ -149,7 +153,7 @@ describe('drift', () => {
       if (at % 7 === 0) await lateBook.read();
     }
     const strip = (device: string, all: Awaited<ReturnType<DriftBook['read']>>) =>
-      all.filter((one) => one.device === device).map((one) => ({ ...one, device: '' }));
+      all.filter((one) => one.device === device && one.feature !== TOGETHER).map((one) => ({ ...one, device: '' }));
     // Ties are broken by draws of their own on each device.
     const verdicts = (all: ReturnType<typeof strip>) =>
       all.map(({ feature, verdict, aspect }) => [feature, verdict, aspect]);
@@ -200,13 +204,28 @@ describe('drift', () => {
     expect(row?.detailJson).toContain('new cell');
   });
 
+  it('is found in a relation of two features of which each is as it was', async () => {
+    const book = open();
+    for (let at = 0; at < 40; at++) await send('d1', at);
+    for (let at = 40; at < 50; at++) await send('d1', at, 0, true);
+    expect(await verdictsOf(book)).toEqual({ load: 'ok', flow: 'ok' });
+    const { items } = viewDrift(await book.read(), new Map(), {});
+    expect(items).toMatchObject([
+      { feature: TOGETHER, verdict: 'material', diagnosis: { kind: 'relation', between: ['load', 'flow'] } },
+    ]);
+    // What was written down says the same.
+    const looks = describeDiagnosis(items[0]?.diagnosis);
+    expect(looks).toBe('relation of load and flow');
+    expect(viewDrift(await open().read(), new Map(), {}).items).toEqual(items);
+  });
+
   it('says what is wanting, and leaves alone what cannot be read', async () => {
     const book = open();
     for (let at = 0; at < 10; at++) await send('d1', at);
     const [one] = await book.read();
     expect(one).toMatchObject({ verdict: 'learning', needed: 21 });
     expect(viewDrift(await book.read(), new Map(), {}).items).toEqual([]);
-    expect(viewDrift(await book.read(), new Map(), { all: true }).items).toHaveLength(2);
+    expect(viewDrift(await book.read(), new Map(), { all: true }).items).toHaveLength(3);
     expect(viewDrift(await book.read(), new Map(), { all: true, device: 'other' }).items).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 // Folds the windows of each device into verdicts of its features, as they come, and again where one came late. Writes down what
 // it knows, so that a start reads little. Never decides what drift is: core does.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Diagnosis, diagnose } from '@drover/core/drift/diagnose';
+import { type Diagnosis, diagnose, NO_DETAIL } from '@drover/core/drift/diagnose';
 import { leastBelieved } from '@drover/core/drift/gate';
 import {
   type DriftSettings,
@@ -24,7 +24,7 @@ import type { Statement, Store } from '../db/store.ts';
 import { type DriftDevice, decodeDevice, newDevice, type Stream, streamKey } from './drift-device.ts';
 import { openShelf } from './drift-shelf.ts';
 import type { ReadModelFacts } from './model-facts.ts';
-import { observe, type Seen, seedOf } from './observe-window.ts';
+import { observe, type Seen, seedOf, TOGETHER } from './observe-window.ts';
 
 export interface DriftDeps {
   readonly store: Store;
@@ -73,8 +73,10 @@ const keyOf = ({ bootId, slot, manifest, number, revision }: DriftWindow): strin
   `${bootId}/${slot}/${manifest}/${number}/${revision}`;
 
 /** What a numeric feature that moved looks like now. */
-function diagnosisOf({ verdict, aspect }: FeatureVerdict, numeric: Seen['numeric']): Diagnosis | undefined {
-  if (verdict !== 'material' || aspect === undefined || !numeric) return undefined;
+function diagnosisOf({ verdict, aspect }: FeatureVerdict, { numeric, between }: Seen): Diagnosis | undefined {
+  if (verdict !== 'material' || aspect === undefined) return undefined;
+  if (between && aspect !== 'level') return { kind: 'relation', ...NO_DETAIL, between };
+  if (!numeric) return undefined;
   const { moments, hist } = numeric.sketch;
   const seen = { mean: moments.mean, sd: Math.sqrt(moments.variance), counts: hist.counts };
   return diagnose(aspect, seen, numeric.reference);
@@ -83,6 +85,10 @@ function diagnosisOf({ verdict, aspect }: FeatureVerdict, numeric: Seen['numeric
 /** Faults need no evidence of earlier windows. */
 const isByEvidence = ({ verdict, aspect }: FeatureDrift): boolean =>
   (verdict === 'material' || verdict === 'immaterial') && aspect !== 'stuck' && aspect !== 'dropout';
+
+/** A feature that moved moves all together: that one is told, and this is no second alarm. */
+const notByItself = (verdict: FeatureVerdict): FeatureVerdict =>
+  verdict.aspect === undefined ? verdict : { ...verdict, verdict: 'ok', aspect: undefined, change: 0, leastChange: 0 };
 
 /** Whether a window that came then still says something of the feature. */
 type Counts = (feature: string, receivedAt: number) => boolean;
@@ -114,11 +120,12 @@ export function openDriftBook({ store, readFacts, now, settings, unpacked = UNPA
     const window = facts.reference ? decodeWindow(row.stats, facts.reference) : undefined;
     if (!window?.ok) return;
     stream.endAt = row.endAt;
-    for (const { feature, observation, numeric } of observe(window.value, facts)) {
+    for (const seen of observe(window.value, facts)) {
+      const { feature, observation } = seen;
       if (!counts(feature, row.receivedAt)) continue;
       const before = stream.features.get(feature)?.state ?? newFeature(seedOf(id, slot, manifest, feature));
       const { state, verdict } = foldWindow(before, { ...observation, startAt: row.startAt }, settings);
-      stream.features.set(feature, { state, verdict, diagnosis: diagnosisOf(verdict, numeric) });
+      stream.features.set(feature, { state, verdict, diagnosis: diagnosisOf(verdict, seen) });
     }
   }
 
@@ -185,10 +192,13 @@ export function openDriftBook({ store, readFacts, now, settings, unpacked = UNPA
     const told: Told[] = [];
     for (const { slot, manifest, features, endAt } of streams.values()) {
       const { model, version } = await readFacts(manifest);
+      const hasMoved = [...features].some(
+        ([feature, { verdict }]) => feature !== TOGETHER && verdict?.aspect !== undefined,
+      );
       for (const [feature, { state, verdict, diagnosis }] of features)
         if (verdict)
           told.push({
-            ...verdict, device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, diagnosis, e: eValueOfFeature(state),
+            ...(feature === TOGETHER && hasMoved ? notByItself(verdict) : verdict), device, slot, manifest, model, version, feature, windows: state.windows, at: endAt, diagnosis, e: eValueOfFeature(state),
           }); // biome-ignore format: one record
     }
     return told;

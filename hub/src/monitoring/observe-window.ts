@@ -1,8 +1,9 @@
 // Decides what one window says of each feature of its model, and of what the model answers. Folds nothing.
 import { createHash } from 'node:crypto';
 import { observeCategories, observeClasses, observeConfidence, observeNumeric } from '@drover/core/drift/observe';
+import { observeTogether, type PreparedTogether, prepareTogether } from '@drover/core/drift/together';
 import type { Observation } from '@drover/core/drift/verdict';
-import type { NumericDistribution } from '@drover/sketch/baseline-document';
+import type { NumericDistribution, TogetherMoments } from '@drover/sketch/baseline-document';
 import type { NumericSketch } from '@drover/sketch/numeric-sketch';
 import type { WindowSketch } from '@drover/sketch/window-sketch';
 import type { ModelFacts } from './model-facts.ts';
@@ -10,7 +11,9 @@ import type { ModelFacts } from './model-facts.ts';
 /** What a model answers, and how sure a classifier is, are followed like features. No feature of a baseline is called so. */
 export const OUTPUT = '(output)';
 export const CONFIDENCE = '(confidence)';
-export type FeatureKind = 'numeric' | 'categorical' | 'answers';
+/** How the numeric features lie together. */
+export const TOGETHER = '(together)';
+export type FeatureKind = 'numeric' | 'categorical' | 'answers' | 'together';
 
 /** Tells a series from all others. */
 export const seedOf = (...names: readonly string[]): number =>
@@ -22,6 +25,8 @@ export interface Seen {
   readonly kind: FeatureKind;
   readonly observation: Observation;
   readonly numeric: { readonly sketch: NumericSketch; readonly reference: NumericDistribution } | undefined;
+  /** Of all together: the two features whose relation differs most. */
+  readonly between?: readonly [string, string] | undefined;
 }
 
 const seeNumeric = (
@@ -35,6 +40,22 @@ const seeNumeric = (
   observation: observeNumeric(sketch, reference),
   numeric: { sketch, reference },
 });
+
+/** By the moments of a baseline: made once for a model. */
+const prepared = new WeakMap<TogetherMoments, PreparedTogether>();
+
+function seeTogether(window: WindowSketch, moments: TogetherMoments): Seen | undefined {
+  const { together, numeric, reference } = window;
+  // An agent that does not count it, or no row that was complete.
+  if (!together || together.rows === 0) return undefined;
+  const known = prepared.get(moments) ?? prepareTogether(moments);
+  prepared.set(moments, known);
+  const inflation = numeric.reduce((most, sketch) => Math.max(most, sketch.inflation || 1), 1);
+  const { observation, pair } = observeTogether(together, known, inflation);
+  const names = moments.seed === undefined ? pair?.map((at) => reference.numericNames[at] ?? '') : undefined;
+  const between = names && ([names[0] ?? '', names[1] ?? ''] as const);
+  return { feature: TOGETHER, kind: 'together', observation, numeric: undefined, between };
+}
 
 export function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<Seen> {
   let [numeric, categorical] = [0, 0];
@@ -53,6 +74,8 @@ export function* observe(window: WindowSketch, { baseline }: ModelFacts): Genera
         };
     }
   }
+  const together = baseline?.together && seeTogether(window, baseline.together);
+  if (together) yield together;
   const output = baseline?.output;
   if (output?.kind === 'regression' && window.regression)
     yield seeNumeric(OUTPUT, 'answers', window.regression, output);

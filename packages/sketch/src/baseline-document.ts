@@ -71,6 +71,16 @@ export type BaselineOutput = ClassificationOutput | RegressionOutput;
 /** Novelty scores that 1 %, 0.1 % and none of the training rows lie above (novelty.ts); they do not descend. */
 export type NoveltyCuts = readonly [number, number, number];
 
+/** How the numeric features of complete training rows lay together, in interquartile ranges from the medians (together.ts). */
+export interface TogetherMoments {
+  /** Of the projection; absent where the features were multiplied themselves, which is up to 32. */
+  readonly seed?: number;
+  /** One for each feature, or for each of 16 projections. */
+  readonly means: readonly number[];
+  /** Lower triangle, row by row. */
+  readonly covariance: readonly number[];
+}
+
 /** Training-time reference of one model version, shipped in its bundle. */
 export interface Baseline {
   readonly type: typeof BASELINE_TYPE;
@@ -80,11 +90,13 @@ export interface Baseline {
   readonly output?: BaselineOutput;
   /** Absent in baselines of 0.1. */
   readonly noveltyCuts?: NoveltyCuts;
+  /** Absent in baselines of 0.1, and where there are fewer than two numeric features or too few rows. */
+  readonly together?: TogetherMoments;
 }
 
 /** The document as UTF-8 JSON; cut points in the shortest decimal form of their float32. Equal baselines give equal bytes. */
 export function encodeBaseline(baseline: Baseline): Uint8Array {
-  const { type, rows, features, output, noveltyCuts } = baseline;
+  const { type, rows, features, output, noveltyCuts, together } = baseline;
   const document = {
     type,
     rows,
@@ -95,6 +107,7 @@ export function encodeBaseline(baseline: Baseline): Uint8Array {
     ),
     ...(output === undefined ? {} : { output: orderOutput(output) }),
     ...(noveltyCuts === undefined ? {} : { noveltyCuts }),
+    ...(together === undefined ? {} : { together }),
   };
   return encodeUtf8(JSON.stringify(document));
 }

@@ -14,12 +14,16 @@ import {
   MAX_NAME,
   MIN_SCALE,
   type NumericDistribution,
+  type TogetherMoments,
 } from './baseline-document.ts';
 import { MAX_FLOAT32, nextDown, nextUp } from './float32.ts';
 import { findNoveltyCuts, Novelty } from './novelty.ts';
 import { MAX_REF_BINS, RefEdges, RefHist } from './ref-hist.ts';
 import { accept, refuse, type SketchResult } from './result.ts';
 import { MAX_CLASSES, SCORE_BINS, Scores, scoreBinOf } from './scores.ts';
+import { BLOCK_ROWS, MOST_MULTIPLIED, prepareTogether, STEPS, Together } from './together.ts';
+import { encodeUtf8 } from './utf8.ts';
+import { prepareNumbers } from './window-sketch.ts';
 
 /** Quantiles that end the reference range. */
 const REF_TAIL = 0.0005;
@@ -81,6 +85,7 @@ export function buildBaseline(columns: readonly TrainingColumn[], outputs?: Trai
     features,
     ...(output.value === undefined ? {} : { output: output.value }),
     ...(features.length === 0 || rows === 0 ? {} : { noveltyCuts: calibrateNovelty(columns, features, rows) }),
+    ...describeTogether(columns, features, rows),
   };
   const size = encodeBaseline(baseline).length;
   return size <= MAX_BASELINE_BYTES
@@ -108,6 +113,54 @@ function calibrateNovelty(columns: readonly TrainingColumn[], features: readonly
     );
   });
   return findNoveltyCuts(scores);
+}
+
+/** Rows that are measured together, spread over all, and how many for each number a covariance takes. */
+const TOGETHER_ROWS = 50_000;
+const ROWS_EACH = 10;
+
+function describeTogether(
+  columns: readonly TrainingColumn[],
+  features: readonly BaselineFeature[],
+  rows: number,
+): { readonly together?: TogetherMoments } {
+  const numbers = columns.filter(isNumericColumn);
+  if (numbers.length < 2) return {};
+  const described = features.filter((feature) => feature.kind === 'numeric');
+  const names = numbers.map(({ name }) => name).join('\n');
+  const seed = numbers.length > MOST_MULTIPLIED ? seedOf(names) : undefined;
+  const sum = new Together(prepareTogether(described.map(prepareNumbers), seed));
+  const step = Math.max(1, rows / TOGETHER_ROWS);
+  const count = Math.floor(rows / step);
+  const block = new Float32Array(numbers.length * BLOCK_ROWS);
+  for (let from = 0; from < count; from += BLOCK_ROWS) {
+    const some = Math.min(BLOCK_ROWS, count - from);
+    for (let i = 0; i < numbers.length; i++)
+      for (let r = 0; r < some; r++)
+        block[i * BLOCK_ROWS + r] = (numbers[i] as NumericColumn).values[Math.floor((from + r) * step)] as number;
+    sum.addBlock(block, some);
+  }
+  const size = sum.sums.length;
+  const n = sum.rows;
+  if (n < ROWS_EACH * size) return {};
+  const means = Array.from(sum.sums, (s) => s / n / STEPS);
+  const covariance: number[] = [];
+  for (let i = 0; i < size; i++)
+    for (let j = 0; j <= i; j++)
+      covariance.push(
+        (sum.products[covariance.length] as number) / n / STEPS ** 2 - (means[i] as number) * (means[j] as number),
+      );
+  const short = (x: number): number => Number(x.toPrecision(7)) + 0;
+  return {
+    together: { ...(seed === undefined ? {} : { seed }), means: means.map(short), covariance: covariance.map(short) },
+  };
+}
+
+/** FNV-1a: models of other features are projected in other ways, and the same one always alike. */
+function seedOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of encodeUtf8(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
 }
 
 const isNumericColumn = (column: TrainingColumn): column is NumericColumn => !Array.isArray(column.values);

@@ -14,15 +14,19 @@ import {
   MIN_SCALE,
   type NoveltyCuts,
   type NumericDistribution,
+  type TogetherMoments,
 } from './baseline-document.ts';
 import { MAX_FLOAT32, nextUp } from './float32.ts';
 import { MAX_CUTS, MIN_CUTS, TAIL_BINS } from './ref-hist.ts';
 import { accept, refuse, type SketchResult } from './result.ts';
 import { MAX_CLASSES, SCORE_BINS } from './scores.ts';
+import { MOST_MULTIPLIED, PROJECTIONS } from './together.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 /** Beyond −ln of the rarest bin that counts can tell. */
 const MAX_SURPRISE = 100;
+/** Beyond the square of the farthest projection. */
+const MAX_TOGETHER = 600;
 
 /** Parses and checks a baseline document. Fields that are not known are left out; every number is within the stated limits. */
 export function parseBaseline(bytes: Uint8Array): SketchResult<Baseline> {
@@ -113,7 +117,31 @@ function readBaseline(check: Check, document: unknown): Baseline {
     features,
     ...(output === undefined ? {} : { output: readOutput(check, output) }),
     ...(check.field(document, 'noveltyCuts') === undefined ? {} : { noveltyCuts: readNoveltyCuts(check, document) }),
+    ...(check.field(document, 'together') === undefined
+      ? {}
+      : { together: readTogether(check, document, features.filter(({ kind }) => kind === 'numeric').length) }),
   };
+}
+
+function readTogether(check: Check, document: unknown, features: number): TogetherMoments {
+  const where = 'together';
+  const value = check.field(document, where);
+  const isProjected = check.field(value, 'seed') !== undefined;
+  if (!isProjected && (features < 2 || features > MOST_MULTIPLIED))
+    check.say(`${features} features ${where} need a seed`);
+  const size = isProjected ? PROJECTIONS : Math.min(features, MOST_MULTIPLIED);
+  const numbers = (key: string, count: number): number[] =>
+    check.list(check.field(value, key), `${key} ${where}`, count, count, (item) =>
+      check.number(item, `${key} ${where}`, -MAX_TOGETHER, MAX_TOGETHER),
+    );
+  const means = numbers('means', size);
+  const covariance = numbers('covariance', (size * (size + 1)) / 2);
+  if (means.some((_, i) => !((covariance[(i * (i + 1)) / 2 + i] ?? 0) >= 0)))
+    check.say(`a variance ${where} is negative`);
+  if (!isProjected) return { means, covariance };
+  const seed = check.count(check.field(value, 'seed'), `the seed ${where}`);
+  if (seed > 0xffff_ffff) check.say(`the seed ${where} is too large`);
+  return { seed, means, covariance };
 }
 
 function readNoveltyCuts(check: Check, document: unknown): NoveltyCuts {

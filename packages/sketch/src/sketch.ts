@@ -22,6 +22,8 @@ export interface Sketch<Self> {
 export type SketchKind = 'window' | 'labelled';
 
 const KIND_BYTE: Record<SketchKind, number> = { window: 0x57, labelled: 0x4c };
+/** Of a window with what features are together, and of everything else: readers of version 1 know no such part. */
+export const TOGETHER_VERSION = 2;
 export const SKETCH_VERSION = 1;
 const PREFIX_BYTES = 8;
 
@@ -35,23 +37,30 @@ export function takeBaselinePrefix(digest: string): BaselinePrefix {
   return digest.slice(0, 2 * PREFIX_BYTES);
 }
 
-export function writeHeader(writer: ByteWriter, kind: SketchKind, prefix: BaselinePrefix): void {
+export function writeHeader(
+  writer: ByteWriter,
+  kind: SketchKind,
+  prefix: BaselinePrefix,
+  version = SKETCH_VERSION,
+): void {
   writer.byte(KIND_BYTE[kind]);
-  writer.byte(SKETCH_VERSION);
+  writer.byte(version);
   for (let i = 0; i < PREFIX_BYTES; i++) writer.byte(Number.parseInt(prefix.slice(2 * i, 2 * i + 2), 16));
 }
 
-/** Reads kind and version; the answer is the baseline prefix or the refusal. */
+/** Reads kind and version; the answer is the version with the baseline prefix, or the refusal. */
 export function readHeader(
   reader: ByteReader,
   kind: SketchKind,
-): { readonly ok: true; readonly prefix: BaselinePrefix } | SketchRefusal {
+): { readonly ok: true; readonly prefix: BaselinePrefix; readonly version: number } | SketchRefusal {
   if (reader.byte() !== KIND_BYTE[kind] || reader.failed) return refuse('sketch_malformed', `not a ${kind} sketch`);
   const version = reader.byte();
   if (reader.failed) return refuse('sketch_malformed', 'no version');
-  if (version !== SKETCH_VERSION) return refuse('sketch_version', `version ${version}, known is ${SKETCH_VERSION}`);
+  const newest = kind === 'window' ? TOGETHER_VERSION : SKETCH_VERSION;
+  if (version < SKETCH_VERSION || version > newest)
+    return refuse('sketch_version', `version ${version}, known is ${newest}`);
   let prefix = '';
   for (let i = 0; i < PREFIX_BYTES; i++) prefix += reader.byte().toString(16).padStart(2, '0');
   if (reader.failed) return refuse('sketch_malformed', 'header cut short');
-  return { ok: true, prefix };
+  return { ok: true, prefix, version };
 }

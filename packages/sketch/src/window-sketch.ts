@@ -13,10 +13,13 @@ import {
   type BaselinePrefix,
   NO_BASELINE,
   readHeader,
+  SKETCH_VERSION,
   type Sketch,
+  TOGETHER_VERSION,
   takeBaselinePrefix,
   writeHeader,
 } from './sketch.ts';
+import { BLOCK_ROWS, prepareTogether, Together, type TogetherReference } from './together.ts';
 import { ABSENT } from './validity.ts';
 
 /** A baseline made ready once for a model: lookup tables and dictionaries that all its windows share. */
@@ -30,25 +33,28 @@ export interface WindowReference {
   readonly dictionaries: readonly ReadonlyMap<string, number>[];
   readonly classCount: number | undefined;
   readonly regression: NumericReference | undefined;
+  readonly together: TogetherReference | undefined;
 }
 
 /** @param baseline as parseBaseline or buildBaseline gave it. @param digest SHA-256 of its bytes, 64 hex digits. */
 export function bindBaseline(baseline: Baseline, digest: string): WindowReference {
   const numeric = baseline.features.filter((f) => f.kind === 'numeric');
   const categorical = baseline.features.filter((f) => f.kind === 'categorical');
-  const { output } = baseline;
+  const { output, together } = baseline;
+  const prepared = numeric.map(prepareNumbers);
   return {
     prefix: takeBaselinePrefix(digest),
     numericNames: numeric.map((f) => f.name),
     categoricalNames: categorical.map((f) => f.name),
-    numeric: numeric.map(prepareNumbers),
+    numeric: prepared,
     dictionaries: categorical.map((f) => new Map(f.dictionary.map((text, place) => [text, place]))),
     classCount: output?.kind === 'classification' ? output.classes.length : undefined,
     regression: output?.kind === 'regression' ? prepareNumbers(output) : undefined,
+    together: together && prepareTogether(prepared, together.seed),
   };
 }
 
-function prepareNumbers(d: NumericDistribution): NumericReference {
+export function prepareNumbers(d: NumericDistribution): NumericReference {
   const { median, iqr, hardLow = -MAX_FLOAT32, hardHigh = MAX_FLOAT32 } = d;
   return { edges: new RefEdges(d.edges), median, iqr, hardLow, hardHigh };
 }
@@ -62,10 +68,8 @@ const UNBOUND: WindowReference = {
   dictionaries: [],
   classCount: undefined,
   regression: undefined,
+  together: undefined,
 };
-
-/** Rows that wait to be counted feature by feature: one feature's bins and sums then stay in the first-level cache (a third less time a value). */
-const BLOCK = 64;
 
 interface Part {
   reset(): void;
@@ -82,10 +86,11 @@ export class WindowSketch {
   readonly scores: Scores | undefined;
   readonly regression: NumericSketch | undefined;
   readonly latency = new LogBuckets();
+  private readonly relation: Together | undefined;
   /** All of the above in the order of their bytes. */
   private readonly parts: readonly Part[];
   private readonly counted: readonly NumericSketch[];
-  /** Feature i, waiting row r at i·BLOCK + r. */
+  /** Counted a block at a time: one feature's bins and sums then stay in the first-level cache. Feature i, waiting row r at i·BLOCK_ROWS + r. */
   private readonly waiting: Float32Array;
   private readonly waitingCauses: Uint8Array;
   private waitingRows = 0;
@@ -98,9 +103,11 @@ export class WindowSketch {
     this.scores = this.reference.classCount === undefined ? undefined : new Scores(this.reference.classCount);
     this.regression =
       this.reference.regression === undefined ? undefined : new NumericSketch(this.reference.regression);
-    this.waiting = new Float32Array(this.counted.length * BLOCK);
+    this.waiting = new Float32Array(this.counted.length * BLOCK_ROWS);
     this.waitingCauses = new Uint8Array(this.waiting.length);
-    const outputs = [this.scores, this.regression].filter((part) => part !== undefined);
+    this.relation = this.reference.together && new Together(this.reference.together);
+    // What a later version added comes last.
+    const outputs = [this.scores, this.regression, this.relation].filter((part) => part !== undefined);
     this.parts = [this.latency, ...this.counted, ...this.categorical, ...outputs];
   }
 
@@ -120,17 +127,23 @@ export class WindowSketch {
     this.rows++;
     const row = this.waitingRows;
     for (let i = 0; i < features; i++) {
-      this.waiting[i * BLOCK + row] = x[offset + i] as number;
-      this.waitingCauses[i * BLOCK + row] = causes === undefined ? ABSENT : (causes[i] as number);
+      this.waiting[i * BLOCK_ROWS + row] = x[offset + i] as number;
+      this.waitingCauses[i * BLOCK_ROWS + row] = causes === undefined ? ABSENT : (causes[i] as number);
     }
     this.waitingRows = row + 1;
-    if (row + 1 === BLOCK) this.countWaiting();
+    if (row + 1 === BLOCK_ROWS) this.countWaiting();
   }
 
   /** By numeric feature, with all rows counted. */
   get numeric(): readonly NumericSketch[] {
     this.countWaiting();
     return this.counted;
+  }
+
+  /** How the numeric features lie together, with all rows counted; undefined where the baseline says nothing of it. */
+  get together(): Together | undefined {
+    this.countWaiting();
+    return this.relation;
   }
 
   /** @param index among the categorical features. @param value undefined is missing. */
@@ -180,17 +193,19 @@ export class WindowSketch {
   encode(): Uint8Array {
     this.countWaiting();
     const writer = new ByteWriter();
-    writeHeader(writer, 'window', this.reference.prefix);
+    writeHeader(writer, 'window', this.reference.prefix, this.relation ? TOGETHER_VERSION : SKETCH_VERSION);
     writer.varint(this.rows);
     for (const part of this.parts) part.write(writer);
     return writer.finish();
   }
 
   /** Fills an empty window from what follows the header; the caller looks at `reader.failed`. */
-  read(reader: ByteReader): void {
+  read(reader: ByteReader, version: number): void {
     this.rows = reader.varint();
     for (const part of this.parts) {
       if (reader.failed) return;
+      // An agent of before counted on the same baseline without knowing that part.
+      if (part === this.relation && version < TOGETHER_VERSION) return;
       part.read(reader);
     }
   }
@@ -199,10 +214,12 @@ export class WindowSketch {
     const rows = this.waitingRows;
     if (rows === 0) return;
     this.waitingRows = 0;
+    this.relation?.addBlock(this.waiting, rows);
     for (let i = 0; i < this.counted.length; i++) {
       const sketch = this.counted[i] as NumericSketch;
-      const end = i * BLOCK + rows;
-      for (let at = i * BLOCK; at < end; at++) sketch.add(this.waiting[at] as number, this.waitingCauses[at] as number);
+      const end = i * BLOCK_ROWS + rows;
+      for (let at = i * BLOCK_ROWS; at < end; at++)
+        sketch.add(this.waiting[at] as number, this.waitingCauses[at] as number);
     }
   }
 
@@ -222,6 +239,7 @@ export class WindowSketch {
     }
     if (this.scores !== undefined && other.scores !== undefined) join(this.scores, other.scores);
     if (this.regression !== undefined && other.regression !== undefined) join(this.regression, other.regression);
+    if (this.together !== undefined && other.together !== undefined) join(this.together, other.together);
     return accept(this);
   }
 }
@@ -246,7 +264,7 @@ export function decodeWindow(
   if (reuse !== undefined && reuse.reference.prefix !== expected) throw new RangeError('a window of another baseline');
   const window = reuse ?? new WindowSketch(reference);
   window.reset();
-  window.read(reader);
+  window.read(reader, header.version);
   if (reader.failed) return refuse('sketch_malformed', 'window cut short or damaged');
   return reader.atEnd ? accept(window) : refuse('sketch_malformed', 'bytes follow the window');
 }

@@ -10,7 +10,7 @@ import { openProgress } from '../progress.ts';
 import { formatCount, type TableColumn } from '../table.ts';
 import { addConnectionOptions, type Cli, type ConnectionOptions, connect, present, tableFor } from './common.ts';
 
-const KINDS = ['numeric', 'categorical', 'answers'] as const;
+const KINDS = ['numeric', 'categorical', 'answers', 'together'] as const;
 type Kind = (typeof KINDS)[number] | 'all';
 
 interface Row extends CalibrationCount, ReturnType<typeof rateOf> {
@@ -74,6 +74,7 @@ export function addCalibrateCommand(program: Command, cli: Cli): void {
         numeric: NO_COUNT,
         categorical: NO_COUNT,
         answers: NO_COUNT,
+        together: NO_COUNT,
         all: NO_COUNT,
       };
       let [windows, perFalseAlarm] = [0, DRIFT_SETTINGS.windowsPerFalseAlarm];

@@ -20,9 +20,10 @@ type Told = { readonly [K in keyof Diagnosis]: Diagnosis[K] | null };
 /** What it looks like, in a word and its numbers. */
 export function describeDiagnosis(diagnosis: Told | null | undefined): string {
   if (!diagnosis) return '';
-  const { kind, slope, offset, unit } = diagnosis;
+  const { kind, slope, offset, unit, between } = diagnosis;
   if (kind === 'unit') return `unit ${unit ?? '?'}`;
   if (kind === 'bias' && typeof offset === 'number') return `bias ${offset >= 0 ? '+' : ''}${short(offset)}`;
   if (kind === 'gain' && typeof slope === 'number') return `gain ×${short(slope)}`;
+  if (kind === 'relation' && between) return `relation of ${between.join(' and ')}`;
   return kind ?? '';
 }

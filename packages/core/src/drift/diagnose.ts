@@ -7,10 +7,11 @@ import type { Aspect } from './verdict.ts';
 /**
  * `stuck`, `dropout`: one value, none. `losses`: more values than usual cannot be used. `spikes`: some lie far out, the others
  * where they did. `saturation`: many end in one narrow place and nothing lies beyond. `unit`: the numbers are those of training in another
- * unit. `bias`: all lie elsewhere by as much. `gain`: all are multiplied. `noise`, `flattened`: around the same place, wider or narrower. `shape`: none of these.
+ * unit. `bias`: all lie elsewhere by as much. `gain`: all are multiplied. `noise`, `flattened`: around the same place, wider or narrower. `relation`: two features do not go with each other as they did.
+ * `shape`: none of these.
  */
 export const DIAGNOSES = [
-  'stuck', 'dropout', 'losses', 'spikes', 'saturation', 'unit', 'bias', 'gain', 'noise', 'flattened', 'shape',
+  'stuck', 'dropout', 'losses', 'spikes', 'saturation', 'unit', 'bias', 'gain', 'noise', 'flattened', 'relation', 'shape',
 ] as const; // biome-ignore format: one list
 export type DiagnosisKind = (typeof DIAGNOSES)[number];
 
@@ -21,7 +22,11 @@ export interface Diagnosis {
   readonly offset: number | undefined;
   /** Of a unit: from and to. */
   readonly unit: string | undefined;
+  /** Of a relation: its two features. */
+  readonly between: readonly string[] | undefined;
 }
+
+export const NO_DETAIL = { slope: undefined, offset: undefined, unit: undefined, between: undefined } as const;
 
 /** What one window says of the values, in the unit of the feature. */
 export interface SeenValues {
@@ -107,7 +112,7 @@ export function diagnose(
   seen: SeenValues,
   reference: NumericDistribution,
 ): Diagnosis {
-  const plain = (kind: DiagnosisKind): Diagnosis => ({ kind, slope: undefined, offset: undefined, unit: undefined });
+  const plain = (kind: DiagnosisKind): Diagnosis => ({ kind, ...NO_DETAIL });
   if (aspect === 'stuck' || aspect === 'dropout') return plain(aspect);
   if (aspect === 'unusable') return plain('losses');
   const trained = momentsOf(reference);
@@ -117,18 +122,18 @@ export function diagnose(
   const line = { slope: ratio, offset: seen.mean - ratio * trained.mean };
   for (const [unit, slope, offset] of UNITS) {
     const isMean = Math.abs(seen.mean - (slope * trained.mean + offset)) <= UNIT_MEAN * slope * trained.sd;
-    if (isMean && within(ratio / slope, UNIT_SPREAD)) return { kind: 'unit', slope, offset, unit };
+    if (isMean && within(ratio / slope, UNIT_SPREAD)) return { kind: 'unit', ...NO_DETAIL, slope, offset, unit };
   }
   const moved = Math.abs(seen.mean - trained.mean) / trained.sd;
   if (within(ratio, SAME_SPREAD)) {
     if (aspect === 'shape' && moved < UNIT_MEAN) return plain('shape');
     const isTail = aspect === 'tail' && moved < UNIT_MEAN;
-    return isTail ? plain('spikes') : { kind: 'bias', slope: 1, offset: seen.mean - trained.mean, unit: undefined };
+    return isTail ? plain('spikes') : { kind: 'bias', ...NO_DETAIL, slope: 1, offset: seen.mean - trained.mean };
   }
   // A wrong gain multiplies the mean as it does the spread; where the mean is near zero that cannot be seen.
   const ofMeans = seen.mean / trained.mean;
   if (Math.abs(trained.mean) > trained.sd && within(ofMeans / ratio, UNIT_SPREAD))
-    return { kind: 'gain', slope: ofMeans, offset: 0, unit: undefined };
+    return { kind: 'gain', ...NO_DETAIL, slope: ofMeans, offset: 0 };
   if (moved < UNIT_MEAN) return plain(aspect === 'tail' ? 'spikes' : ratio > 1 ? 'noise' : 'flattened');
-  return { kind: 'shape', ...line, unit: undefined };
+  return { kind: 'shape', ...NO_DETAIL, ...line };
 }

@@ -63,13 +63,15 @@ export const DriftAspect = Type.Union([
 export const DriftDiagnosis = Type.Object({
   kind: Type.Union([
     Type.Literal('stuck'), Type.Literal('dropout'), Type.Literal('losses'), Type.Literal('spikes'), Type.Literal('saturation'), Type.Literal('unit'),
-    Type.Literal('bias'), Type.Literal('gain'), Type.Literal('noise'), Type.Literal('flattened'), Type.Literal('shape'),
+    Type.Literal('bias'), Type.Literal('gain'), Type.Literal('noise'), Type.Literal('flattened'), Type.Literal('relation'), Type.Literal('shape'),
   ]), // biome-ignore format: one list
   /** now is about slope times training plus offset, in the unit of the feature. */
   slope: Type.Union([Type.Number(), Type.Null()]),
   offset: Type.Union([Type.Number(), Type.Null()]),
   /** Of a unit: from and to. */
   unit: Type.Union([Type.String(), Type.Null()]),
+  /** Of a relation: the two features. */
+  between: Type.Union([Type.Array(Type.String(), { minItems: 2, maxItems: 2 }), Type.Null()]),
 });
 export type DriftDiagnosis = Static<typeof DriftDiagnosis>;
 
@@ -202,6 +204,7 @@ export const Calibration = Type.Object({
   numeric: CalibrationCounts,
   categorical: CalibrationCounts,
   answers: CalibrationCounts,
+  together: CalibrationCounts,
   /** Windows of a feature between two alarms by chance, as stated. */
   windowsPerFalseAlarm: Type.Number(),
 });
