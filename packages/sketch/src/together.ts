@@ -52,6 +52,9 @@ export function prepareTogether(features: readonly TogetherFeature[], seed: numb
 /** Rows that are added together. */
 export const BLOCK_ROWS = 64;
 
+/** Of a number within a thousand steps: a quarter of the time of Math.round. */
+const round = (steps: number): number => ((steps + 4096.5) | 0) - 4096;
+
 /** Sums over complete rows: those in which every numeric feature has a usable value. */
 export class Together implements Sketch<Together> {
   readonly reference: TogetherReference;
@@ -91,8 +94,8 @@ export class Together implements Sketch<Together> {
         const value = x[i * BLOCK_ROWS + r] as number;
         const isUsable = value >= hardLow && value <= hardHigh;
         if (!isUsable) isWhole[r] = 0;
-        const steps = isUsable ? Math.round((value - median) * toSteps) : 0;
-        z[i * BLOCK_ROWS + r] = steps > REACH ? REACH : steps < -REACH ? -REACH : steps;
+        const steps = isUsable ? (value - median) * toSteps : 0;
+        z[i * BLOCK_ROWS + r] = round(steps > REACH ? REACH : steps < -REACH ? -REACH : steps);
       }
     }
     let whole = 0;
@@ -102,19 +105,49 @@ export class Together implements Sketch<Together> {
       for (let r = 0; r < rows; r++)
         if (isWhole[r] === 0) for (let i = 0; i < features.length; i++) z[i * BLOCK_ROWS + r] = 0;
     if (this.reference.signs) this.project(this.reference.signs, rows);
-    const numbers = this.projected;
-    let place = 0;
-    for (let i = 0; i < size; i++) {
+    this.multiply(rows);
+  }
+
+  /** Two numbers with two others at a time: each value is read from memory half as often. */
+  private multiply(rows: number): void {
+    const { sums, products, projected: numbers } = this;
+    const { size } = this.reference;
+    for (let i = 0; i < size; i += 2) {
       const a = i * BLOCK_ROWS;
-      let sum = 0;
-      for (let r = 0; r < rows; r++) sum += numbers[a + r] as number;
-      this.sums[i] = (this.sums[i] as number) + sum;
-      for (let j = 0; j <= i; j++) {
-        const b = j * BLOCK_ROWS;
-        let product = 0;
-        for (let r = 0; r < rows; r++) product += (numbers[a + r] as number) * (numbers[b + r] as number);
-        this.products[place] = (this.products[place] as number) + product;
-        place++;
+      const isPair = i + 1 < size;
+      // The last of an odd number goes with itself, and what that gives is left out.
+      const b = isPair ? a + BLOCK_ROWS : a;
+      let sumA = 0;
+      let sumB = 0;
+      for (let r = 0; r < rows; r++) {
+        sumA += numbers[a + r] as number;
+        sumB += numbers[b + r] as number;
+      }
+      sums[i] = (sums[i] as number) + sumA;
+      if (isPair) sums[i + 1] = (sums[i + 1] as number) + sumB;
+      const [rowA, rowB] = [(i * (i + 1)) / 2, ((i + 1) * (i + 2)) / 2];
+      for (let j = 0; j <= i; j += 2) {
+        const c = j * BLOCK_ROWS;
+        const d = j + 1 < size ? c + BLOCK_ROWS : c;
+        let ac = 0;
+        let ad = 0;
+        let bc = 0;
+        let bd = 0;
+        for (let r = 0; r < rows; r++) {
+          const x = numbers[a + r] as number;
+          const y = numbers[b + r] as number;
+          const v = numbers[c + r] as number;
+          const w = numbers[d + r] as number;
+          ac += x * v;
+          ad += x * w;
+          bc += y * v;
+          bd += y * w;
+        }
+        products[rowA + j] = (products[rowA + j] as number) + ac;
+        if (j < i) products[rowA + j + 1] = (products[rowA + j + 1] as number) + ad;
+        if (!isPair) continue;
+        products[rowB + j] = (products[rowB + j] as number) + bc;
+        products[rowB + j + 1] = (products[rowB + j + 1] as number) + bd;
       }
     }
   }
