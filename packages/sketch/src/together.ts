@@ -85,7 +85,7 @@ export class Together implements Sketch<Together> {
   /** @param x feature i of row r at i·64 + r. @param rows 0 to 64. */
   addBlock(x: Float32Array, rows: number): void {
     const { z, isWhole } = this;
-    const { features, size } = this.reference;
+    const { features } = this.reference;
     isWhole.fill(1);
     for (let i = 0; i < features.length; i++) {
       const { median, iqr, hardLow, hardHigh } = features[i] as TogetherFeature;
