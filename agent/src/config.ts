@@ -52,6 +52,8 @@ export interface RunConfig {
   /** What captured rows may cost on the wire in a day (UTC), and how often they are handed on. */
   readonly captureBytes: number;
   readonly captureEveryMs: number;
+  /** What windows may cost on the wire in a day (UTC); 0 is no limit. */
+  readonly telemetryBytes: number;
   readonly logLevel: string;
 }
 
@@ -93,7 +95,8 @@ export const USAGE = `drover agent: the process that serves models on a device
              [--source csv:FILE | stdin | mqtt:TOPIC | mqtt://HOST[:PORT]/TOPIC] [--slot NAME] [--rate ROWS_PER_SECOND]
              [--label-column NAME] [--label-delay-ms MS] [--slots NAME,NAME] [--release any|person] [--cache HOST:PORT]
              [--http-delivery on|off] [--reconnect-max SECONDS] [--decisions inputs|digests|off] [--decisions-mb MB]
-             [--raw deny|allow] [--pii FIELD,FIELD] [--capture-kb-day KB] [--capture-every SECONDS] [--log-level LEVEL] [--config FILE]
+             [--raw deny|allow] [--pii FIELD,FIELD] [--capture-kb-day KB] [--capture-every SECONDS] [--telemetry-kb-day KB]
+             [--log-level LEVEL] [--config FILE]
   agent replay PREDICTION [--data DIR]    runs a logged prediction again and compares, without a running agent
 
   agent export --out DIR [--data DIR]     everything for the hub, into a directory that is carried there
@@ -106,7 +109,7 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const RUN_KEYS = [
   'data', 'http', 'socket', 'runtime', 'source', 'slot', 'rate', 'label-column', 'label-delay-ms', 'slots', 'release', 'cache',
   'http-delivery', 'reconnect-max', 'decisions', 'decisions-mb', 'raw', 'pii',
-  'capture-kb-day', 'capture-every', 'log-level',
+  'capture-kb-day', 'capture-every', 'telemetry-kb-day', 'log-level',
 ] as const; // biome-ignore format: one list
 type RunKey = (typeof RUN_KEYS)[number];
 type Settings = Partial<Record<RunKey, string>>;
@@ -214,6 +217,8 @@ function parseRun(settings: Settings): Result<RunConfig> {
   if (!kilobytes.ok) return kilobytes;
   const every = parseCount('capture-every', settings['capture-every'] ?? '600', 86_400);
   if (!every.ok) return every;
+  const telemetry = parseCount('telemetry-kb-day', settings['telemetry-kb-day'] ?? '0', 1e7);
+  if (!telemetry.ok) return telemetry;
   const logLevel = settings['log-level'] ?? 'info';
   if (!LEVELS.includes(logLevel))
     return wrong(`--log-level "${logLevel.slice(0, 40)}" is none of ${LEVELS.join(', ')}.`);
@@ -242,6 +247,7 @@ function parseRun(settings: Settings): Result<RunConfig> {
       .filter((field) => field !== ''),
     captureBytes: Math.floor(kilobytes.value * 1024),
     captureEveryMs: Math.max(1000, every.value * 1000),
+    telemetryBytes: Math.floor(telemetry.value * 1024),
     logLevel,
   });
 }

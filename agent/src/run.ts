@@ -39,6 +39,7 @@ import { makeStatus } from './status.ts';
 import { makeExecutors } from './steps.ts';
 import { openBlobStore } from './store/blobs.ts';
 import { openDatabase } from './store/database.ts';
+import { openDayBudget } from './store/day-budget.ts';
 import { openDesiredStore } from './store/desired.ts';
 import { removeFile, replaceFile } from './store/durable-file.ts';
 import { lockDataDir } from './store/exclusive.ts';
@@ -128,7 +129,10 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const holdings: Holdings = { slots, journal, desired, blobs, served, loadFailed, deferred: new Map() };
 
   const policy = desired.held()?.document.policy ?? DEFAULT_WINDOWS;
-  const windows = openWindowBook({ clock, bootId, outbox, policy, isBlurred: config.raw === 'deny' });
+  const windows = openWindowBook({
+    clock, bootId, outbox, policy, isBlurred: config.raw === 'deny',
+    budget: config.telemetryBytes > 0 ? openDayBudget(db, 'windows', config.telemetryBytes) : undefined,
+  }); // biome-ignore format: one record
   const ring = new PredictionRing();
   const labels = openLabelBook({ clock, bootId, ring, outbox, store: openLabelStore(db) });
   const readings = makeReadings({

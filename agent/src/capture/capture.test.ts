@@ -9,8 +9,10 @@ import type { Entry, SamplesEntry } from '@drover/wire/messages';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../store/database.ts';
+import { openDayBudget } from '../store/day-budget.ts';
 import { Best } from './best.ts';
 import { openBudget } from './budget.ts';
+
 import { type CaptureOf, marginOf, openCapture } from './capture.ts';
 import { makeWithholding } from './personal.ts';
 
@@ -138,7 +140,7 @@ describe('the budget of a day', () => {
 
   it('grows with the day, is never given twice, and starts anew at midnight', () => {
     const db = open();
-    const budget = openBudget(db, 2400, HOUR);
+    const budget = openBudget(openDayBudget(db, 'samples', 2400), 2400, HOUR);
     expect(budget.left(DAY)).toBe(100);
     expect(budget.left(DAY + 11 * HOUR)).toBe(1200);
     budget.spend(DAY + 11 * HOUR, 1200);
@@ -146,7 +148,7 @@ describe('the budget of a day', () => {
     expect(budget.left(DAY + 23.5 * HOUR)).toBe(1200);
     db.close();
     const again = open();
-    const after = openBudget(again, 2400, HOUR);
+    const after = openBudget(openDayBudget(again, 'samples', 2400), 2400, HOUR);
     expect(after.left(DAY + 12 * HOUR)).toBe(100);
     // A clock that is set back does not give the budget of the day again.
     expect(after.left(5 * HOUR)).toBe(0);

@@ -1,6 +1,7 @@
 // Opens capture where the configuration allows raw rows to leave the device, and wakes it. Never chooses a row.
 import type { RunConfig } from '../config.ts';
 import type { Db } from '../store/database.ts';
+import { openDayBudget } from '../store/day-budget.ts';
 import type { Outbox } from '../store/outbox.ts';
 import { openBudget } from './budget.ts';
 import { type Capture, openCapture } from './capture.ts';
@@ -23,7 +24,10 @@ export interface StartCaptureDeps {
 export function startCapture({ db, config, ...deps }: StartCaptureDeps): Capturing | undefined {
   const { raw, captureBytes, captureEveryMs } = config;
   if (raw !== 'allow' || captureBytes === 0) return undefined;
-  const capture = openCapture({ ...deps, budget: openBudget(db, captureBytes, captureEveryMs) });
+  const capture = openCapture({
+    ...deps,
+    budget: openBudget(openDayBudget(db, 'samples', captureBytes), captureBytes, captureEveryMs),
+  });
   const timer = setInterval(capture.flush, captureEveryMs).unref();
   return {
     capture,

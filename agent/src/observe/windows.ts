@@ -1,9 +1,12 @@
-// Owns the open window of each stream (slot x role x manifest): when it closes and what it then says. Never predicts.
+// Owns the open window of each stream (slot x role x manifest): when it closes and what it then says, within the bytes of the day.
+// Never predicts.
 
-import { type WindowReference, WindowSketch } from '@drover/sketch/window-sketch';
+import { type WindowDetail, type WindowReference, WindowSketch } from '@drover/sketch/window-sketch';
 import type { ClosedBy, SlotRole, WindowId } from '@drover/wire/messages';
 import type { Clock } from '../clock.ts';
+import { DAY_MS, type DayBudget } from '../store/day-budget.ts';
 import type { Outbox } from '../store/outbox.ts';
+import { boundaryAfter, chooseDetail, DETAILS, type Detail, type WindowCost } from './detail.ts';
 
 export interface WindowPolicy {
   readonly windowMs: number;
@@ -15,10 +18,20 @@ export const DEFAULT_WINDOWS: WindowPolicy = { windowMs: 900_000, windowEpochAt:
 /** A window with this many rows is closed early. */
 export const WINDOW_ROWS = 65_536;
 
+const FULL = DETAILS[0] as Detail;
+const LAST = DETAILS.at(-1) as Detail;
+const DETAIL_WORDS: Readonly<Record<WindowDetail, string>> = {
+  full: 'Windows are as they should be',
+  plain: 'Windows do not say how features lie together',
+  lean: 'Windows say nothing of features',
+};
+
 /** The first boundary after `now`. */
-export function nextBoundary({ windowMs, windowEpochAt }: WindowPolicy, now: number): number {
-  return windowEpochAt + (Math.floor((now - windowEpochAt) / windowMs) + 1) * windowMs;
-}
+export const nextBoundary = ({ windowMs, windowEpochAt }: WindowPolicy, now: number, detail: Detail = FULL): number =>
+  boundaryAfter(windowMs, windowEpochAt, detail, now);
+
+/** Of the entry around the statistics, and of its part of a message. */
+const AROUND_BYTES = 256;
 
 /** One stream: what is counted goes to `sketch`; `id` is the identity of the window that is open now. */
 export interface Stream {
@@ -54,11 +67,31 @@ export interface WindowDeps {
   readonly policy: WindowPolicy;
   /** Smallest and largest value of a window are rounded outwards: none of them is one that was read. */
   readonly isBlurred?: boolean;
+  /** What windows may cost in a day; undefined: what they cost. */
+  readonly budget?: DayBudget | undefined;
 }
 
 export function openWindowBook(deps: WindowDeps): WindowBook {
-  const { clock, bootId, outbox } = deps;
+  const { clock, bootId, outbox, budget } = deps;
   let policy = deps.policy;
+  /** By stream: what its last window cost, or would have with more or less detail. */
+  const costs = new Map<Stream, WindowCost>();
+  let level = 0;
+  /** The day of which it was said that detail goes, and how far. */
+  let said = { day: 0, level: 0 };
+  const detail = (): Detail => DETAILS[level] ?? FULL;
+
+  /** Measures what the window would cost, and decides the detail of those that follow. */
+  function plan(now: number): void {
+    if (!budget) return;
+    level = chooseDetail([...costs.values()], budget.left(now), policy.windowMs, now);
+    const day = Math.floor(now / DAY_MS);
+    if (level === 0 || (said.day === day && said.level >= level)) return;
+    said = { day, level };
+    const { windows, lengths } = detail();
+    const message = `${DETAIL_WORDS[windows]}; windows are ${Number.isFinite(lengths) ? `${lengths} times as long` : 'sent once a day'}.`;
+    outbox.append({ subject: '', at: now, body: { kind: 'log', level: 40, code: 'telemetry_reduced', message } });
+  }
   const streams = new Set<Stream>();
   /** Numbers go on when a manifest comes back in the same boot: a window's identity is used once. */
   const numbers = new Map<string, number>();
@@ -77,7 +110,7 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
     };
     /** @param startAt the boundary when the window before ended there, else now. */
     const begin = (number: number, now: number, startAt: number): WindowId => {
-      endAt = nextBoundary(policy, now);
+      endAt = nextBoundary(policy, now, detail());
       endMono = clock.mono() + (endAt - now);
       lastMono = clock.mono();
       return { slot, role, manifest, bootId, number, startAt };
@@ -87,6 +120,7 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
     /** Sends what the open window counted. An empty one says nothing that presence does not: false, and nothing is sent. */
     function send(closedBy: ClosedBy): boolean {
       if (sketch.rowCount === 0 && stream.errors === 0) return false;
+      const at = clock.now();
       // A clock that was set meanwhile must not stretch the window: its length is the monotonic one.
       if (deps.isBlurred) sketch.blurExtremes();
       const length = Math.max(0, Math.floor(clock.mono() - stream.firstMono));
@@ -100,12 +134,25 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
         rows: sketch.rowCount,
         errors: stream.errors,
         closedBy,
-        stats: sketch.encode(),
+        stats: sketch.encode(detail().windows),
       };
+      // Counted before it is queued: what a crash loses was paid for, and never the other way round.
+      budget?.spend(at, body.stats.length + AROUND_BYTES);
       stream.errors = 0;
       sketch.reset();
-      outbox.append({ subject: '', at: clock.now(), body });
+      outbox.append({ subject: '', at, body });
       return true;
+    }
+
+    /** Whether what is open must wait: it would cost more than is left of the day. */
+    function mustWait(): boolean {
+      if (!budget || (sketch.rowCount === 0 && stream.errors === 0)) return false;
+      const cost = (as: WindowDetail): number => sketch.encode(as).length + AROUND_BYTES;
+      const full = cost('full');
+      costs.set(stream, { full, plain: cost('plain'), lean: cost('lean') });
+      const now = clock.now();
+      plan(now);
+      return (costs.get(stream)?.[detail().windows] ?? full) > budget.left(now);
     }
 
     const stream: Stream = {
@@ -119,12 +166,21 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
       noteRow(mono) {
         lastMono = mono;
         if (mono >= endMono) stream.close('boundary');
-        else if (sketch.rowCount >= WINDOW_ROWS) stream.close('count');
+        else if (sketch.rowCount >= WINDOW_ROWS * detail().lengths) stream.close('count');
       },
       close(closedBy) {
+        if ((closedBy === 'boundary' || closedBy === 'count') && mustWait()) {
+          // It goes on, and what it counts is not lost: the next day has bytes again.
+          const now = clock.now();
+          endAt = nextBoundary(policy, now, LAST);
+          endMono = clock.mono() + (endAt - now);
+          return;
+        }
         const number = send(closedBy) ? allocate() : stream.id.number;
         const closedAt = clock.now();
-        const startAt = closedBy === 'boundary' ? nextBoundary(policy, closedAt) - policy.windowMs : closedAt;
+        const lastBoundary = nextBoundary(policy, closedAt) - policy.windowMs;
+        const ended = endAt <= closedAt ? Math.max(endAt, lastBoundary) : lastBoundary;
+        const startAt = closedBy === 'boundary' ? ended : closedAt;
         stream.id = begin(number, closedAt, startAt);
         stream.firstMono = clock.mono();
       },
@@ -132,6 +188,7 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
         // A number that was never used goes back, so that a hole in the numbers always means loss.
         if (!send(closedBy) && numbers.get(key) === stream.id.number) numbers.set(key, stream.id.number - 1);
         streams.delete(stream);
+        costs.delete(stream);
       },
       tick() {
         // The monotonic end closes it although the system clock was set back.
@@ -152,6 +209,7 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
     tick() {
       for (const stream of streams) stream.tick();
     },
+    // A short boundary is a boundary of every longer one.
     dueAt: () => nextBoundary(policy, clock.now()),
   };
 }

@@ -75,6 +75,12 @@ const MIGRATIONS = [
   `
   CREATE TABLE capture_day (one INTEGER PRIMARY KEY CHECK (one = 1), day INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
   `,
+  // 0.4: what each kind of telemetry has cost on the newest day.
+  `
+  CREATE TABLE spent_day (what TEXT PRIMARY KEY, day INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO spent_day SELECT 'samples', day, bytes FROM capture_day;
+  DROP TABLE capture_day;
+  `,
 ];
 
 /** The disk is full or fails: the same statement may succeed later. */

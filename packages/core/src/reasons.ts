@@ -196,6 +196,7 @@ export const REASONS = {
   answer_not_number: row('internal', 'The model answered with something that is no number.', 'The previous model or the rule of the bundle answered; look at the input and the model.'),
   answer_late: row('transient', 'The model took longer than the rules of its bundle allow.', 'Look at the load of the device, or use a smaller model.'),
   answer_beyond_limit: row('permanent', 'A field is beyond the limits of the bundle.', 'Check the sensor that the detail names.'),
+  telemetry_reduced: row('permanent', 'Windows would cost more than the device may send in a day, so they say less.', 'Raise --telemetry-kb-day, lengthen the windows of the hub, or live with less detail.'),
   answer_novel: row('permanent', 'The row is unlike those that the model was trained on.', 'Do not rely on the answer; capture and label such rows.'),
   answer_unsure: row('permanent', 'The model is less sure than the rules of its bundle ask for.', 'Let a person or a rule decide.'),
   cmd_expired: row('permanent', 'The command arrived after its time.', 'Send it again with a later expiry.'),

@@ -79,6 +79,9 @@ interface Part {
 
 type Join = <S extends Sketch<S>>(mine: S, theirs: S) => void;
 
+/** `plain`: without how features lie together. `lean`: also without the features; rows, latency and answers only. */
+export type WindowDetail = 'full' | 'plain' | 'lean';
+
 /** One per slot, role and model; `reset` starts the next window without allocating. Adding allocates nothing. */
 export class WindowSketch {
   readonly reference: WindowReference;
@@ -190,12 +193,18 @@ export class WindowSketch {
     for (const part of this.parts) part.reset();
   }
 
-  encode(): Uint8Array {
+  encode(detail: WindowDetail = 'full'): Uint8Array {
     this.countWaiting();
     const writer = new ByteWriter();
-    writeHeader(writer, 'window', this.reference.prefix, this.relation ? TOGETHER_VERSION : SKETCH_VERSION);
+    const relation = detail === 'full' ? this.relation : undefined;
+    writeHeader(writer, 'window', this.reference.prefix, relation ? TOGETHER_VERSION : SKETCH_VERSION);
     writer.varint(this.rows);
-    for (const part of this.parts) part.write(writer);
+    const features = detail === 'lean' ? new WindowSketch(this.reference) : this;
+    this.latency.write(writer);
+    for (const part of [...features.counted, ...features.categorical]) part.write(writer);
+    this.scores?.write(writer);
+    this.regression?.write(writer);
+    relation?.write(writer);
     return writer.finish();
   }
 

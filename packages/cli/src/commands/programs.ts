@@ -25,6 +25,7 @@ export function addHubCommands(program: Command): void {
     .option('--http <host:port>', 'HTTP API; port 0 takes any free one (default 127.0.0.1:8080)')
     .option('--mqtt <host:port>', 'MQTT broker; port 0 takes any free one (default 127.0.0.1:1883)')
     .option('--devices <host:port>', 'where agents enrol, renew and fetch; port 0 takes any free one (default 127.0.0.1:8443)')
+    .option('--telemetry-kb-day <kb>', 'what windows may cost on the wire in a day, losing detail first; 0 is no limit (default 0)', parseCount)
     .option('--config <file>', 'YAML file with the same keys; an unknown key is refused')
     .option('--devices-url <url>', 'HTTP address handed to agents, where it is not the one listened on')
     .option('--mqtt-url <url>', 'MQTT address handed to agents at join, where it is not the one listened on')
