@@ -1,6 +1,7 @@
 // Measures the agent's own process and machine for the reports to the hub. Never decides anything from it.
 import os from 'node:os';
 import type { Capabilities, Health } from '@drover/wire/messages';
+import { makeMachineReader } from './machine.ts';
 import type { AnswerCounts } from './serve/answer-counts.ts';
 import type { BlobStore } from './store/blobs.ts';
 import type { Outbox } from './store/outbox.ts';
@@ -24,7 +25,9 @@ export function makeHealthReader(
   outbox: Outbox,
   answers: AnswerCounts,
   mono: () => number,
+  connections: () => number,
 ): () => Health {
+  const readMachine = makeMachineReader();
   const startedAt = mono();
   let last = { at: startedAt, cpu: process.cpuUsage() };
   return () => {
@@ -44,6 +47,7 @@ export function makeHealthReader(
       outboxBytes: bytes,
       outboxDropped: dropped,
       ...(answerReasons.length > 0 && { answerReasons }),
+      readings: [...readMachine(), { name: 'connections', value: connections() }],
     };
   };
 }

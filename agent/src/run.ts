@@ -157,7 +157,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   }); // biome-ignore format: one record
 
   const windowTimer = makeWindowTimer(windows, outbox, clock);
-  const readHealth = makeHealthReader(blobs, outbox, answers, clock.mono);
+  const readHealth = makeHealthReader(blobs, outbox, answers, clock.mono, () => link?.connections() ?? 0);
   let link: Link | undefined;
   let loop: AgentLoop | undefined;
   const isConnected = (): boolean => link?.isConnected() ?? false;

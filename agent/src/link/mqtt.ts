@@ -19,6 +19,8 @@ export interface Link {
   /** Ends the connection that stands and makes another at once: what it proves itself with has changed. */
   reconnect(): void;
   isConnected(): boolean;
+  /** Times that a session stood. */
+  connections(): number;
   sendState(state: State): void;
   send(kind: 'up' | 'req', message: MessageOf['up'] | MessageOf['req']): void;
   askMetadata(req: MetadataReq): void;
@@ -92,6 +94,7 @@ export function makeLink(deps: LinkDeps): Link {
   const policy = { ...RECONNECT, capMs: deps.reconnectMaxMs };
   let client: MqttClient | undefined;
   let isUp = false;
+  let connections = 0;
   let isStopped = false;
   let attempt = 0;
   let upSince = 0;
@@ -183,6 +186,7 @@ export function makeLink(deps: LinkDeps): Link {
           return;
         }
         isUp = true;
+        connections += 1;
         upSince = clock.mono();
         publish('hello', handlers.hello(sessionId), 1);
         handlers.onConnected();
@@ -232,6 +236,7 @@ export function makeLink(deps: LinkDeps): Link {
       if (isUp) publish('hello', handlers.hello(sessionId), 1);
     },
     isConnected: () => isUp,
+    connections: () => connections,
     sendState: (state) => publish('state', state, 0),
     askMetadata: (req) =>
       void client?.publish(upTopic(device, 'meta'), Buffer.from(encodeMessage('metadataReq', req, stamp())), {

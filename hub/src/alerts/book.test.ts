@@ -1,7 +1,9 @@
 // Checks alerts with a real database: what a look stores, what people do, what is sent, and what a crash leaves.
+
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { type AlertRule, DEFAULT_RULES } from '@drover/core/alerts/rule';
 import { remove, scratch } from '@drover/testkit/fleet';
 import { until } from '@drover/testkit/until';
 import { pino } from 'pino';
@@ -269,6 +271,25 @@ describe('a rule of a metric', () => {
       },
     ]);
   }
+
+  it('watches what a device reads of its machine too', async () => {
+    const book = await open();
+    const desk = openDesk({ store, book, now: () => now, newId, tiers: 1, wake: () => undefined });
+    const [drift] = DEFAULT_RULES as readonly [AlertRule, ...AlertRule[]];
+    const hot = {
+      ...drift,
+      id: 'hot',
+      source: 'metric' as const,
+      limit: { metric: 'device.temperature' as const, above: 80, below: null },
+    };
+    expect(await desk.setRule(hot, 'ada')).toMatchObject({ ok: true });
+    const healthJson = JSON.stringify({ ...health(5e9), readings: [{ name: 'temperature', value: 91.25 }] });
+    await store.commit([{ query: query(sqlOf.updateTable('devices').set({ healthJson }).where('id', '=', 'd1')) }]);
+    await book.look();
+    expect(await listIncidents(store, true, 10)).toMatchObject([
+      { rule: 'hot', title: 'device.temperature is above 80 °C: d1 (91.3 °C)' },
+    ]);
+  });
 
   it('fires beyond its limit, knows what it does not know, and is over within it', async () => {
     const book = await open();

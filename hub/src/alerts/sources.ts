@@ -81,6 +81,10 @@ const seePresence = ({ id, presence, lastSeenAt }: WatchedDevice): Seen[] =>
         },
       ];
 
+type ReportedHealth = Readonly<Record<string, number>> & {
+  readonly readings?: readonly { readonly name: string; readonly value: number }[];
+};
+
 /** What the newest report and the certificate of a device say of a metric. */
 function readMetric(
   { healthJson, notAfter }: WatchedDevice,
@@ -89,17 +93,21 @@ function readMetric(
 ): number | null {
   if (metric === 'device.certificate_left') return notAfter === null ? null : (notAfter - now) / 86_400_000;
   if (healthJson === null) return null;
-  const health = JSON.parse(healthJson) as Readonly<Record<string, number>>;
-  const field = REPORTED[metric];
-  return health[field] ?? null;
+  const { readings = [], ...fields } = JSON.parse(healthJson) as ReportedHealth;
+  const name = REPORTED[metric];
+  return fields[name] ?? readings.find((one) => one.name === name)?.value ?? null;
 }
 
+/** Name of the field, or of the reading, of a report. */
 const REPORTED: Readonly<Record<Exclude<MetricLimit['metric'], 'device.certificate_left'>, string>> = {
   'device.memory': 'rssBytes',
   'device.cpu': 'cpuRatio',
   'device.disk_free': 'diskFreeBytes',
   'device.outbox_entries': 'outboxEntries',
   'device.dropped_entries': 'outboxDropped',
+  'device.temperature': 'temperature',
+  'device.machine_cpu': 'machine_cpu',
+  'device.machine_memory_free': 'machine_memory_free',
 };
 
 function seeMetric(devices: readonly WatchedDevice[], limit: MetricLimit, now: number): Seen[] {

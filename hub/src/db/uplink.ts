@@ -191,10 +191,11 @@ export const listQuarantine = (store: Store, device: string, limit: number): Pro
     query(sqlOf.selectFrom('quarantine').selectAll().where('device', '=', device).orderBy('id', 'desc').limit(limit)),
   );
 
-export const listLogs = (store: Store, device: string, limit: number): Promise<readonly LogRow[]> =>
-  store.rows(
-    query(sqlOf.selectFrom('logs').selectAll().where('device', '=', device).orderBy('id', 'desc').limit(limit)),
-  );
+/** Newest first, before `cursor` (an id). */
+export function listLogs(store: Store, device: string, limit: number, cursor?: number): Promise<readonly LogRow[]> {
+  const rows = sqlOf.selectFrom('logs').selectAll().where('device', '=', device).orderBy('id', 'desc').limit(limit);
+  return store.rows(query(cursor === undefined ? rows : rows.where('id', '<', cursor)));
+}
 
 // `total` and not `sum`: numbers that devices made up must not overflow an integer and fail the query.
 export interface UplinkTotals {

@@ -2,9 +2,10 @@
 import { matchesQuery, parseQuery } from '@drover/core/query';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { DeviceId, Labels, PageQuery, page } from '@drover/wire/http/common';
-import { Device, DeviceDetail, JoinRequest, JoinResponse } from '@drover/wire/http/devices';
+import { Device, DeviceDetail, DeviceLogsPage, JoinRequest, JoinResponse } from '@drover/wire/http/devices';
 import Type from 'typebox';
 import { type DeviceRow, listDeviceLabels, listDevices, listDevicesById, readDevice } from '../db/devices.ts';
+import { listLogs } from '../db/uplink.ts';
 import { viewDeviceDetail, viewDevices } from '../devices/device-views.ts';
 import { type JoinDeps, joinDevice, removeDevice } from '../devices/join.ts';
 import { labelDevice } from '../devices/label.ts';
@@ -108,6 +109,38 @@ export function addDeviceRoutes(api: Api, deps: DeviceRouteDeps): void {
       const row = await readDevice(store, request.params.id);
       if (row === undefined) return sendRefusal(reply, refuse('device_unknown', `"${request.params.id}".`));
       return reply.send(await viewDeviceDetail(store, row, deps.now()));
+    },
+  );
+
+  api.get(
+    '/api/v1/devices/:id/logs',
+    {
+      config: { needs: 'viewer' },
+      schema: {
+        tags,
+        summary: 'What a device thought worth telling, newest first',
+        params: One,
+        querystring: PageQuery,
+        response: { 200: DeviceLogsPage, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { cursor: text, limit = DEFAULT_LIMIT } = request.query;
+      const cursor = readCursor(text, 'number');
+      if (!cursor.ok) return sendRefusal(reply, cursor);
+      if ((await readDevice(store, id)) === undefined) return sendRefusal(reply, refuse('device_unknown', `"${id}".`));
+      const rows = await listLogs(store, id, limit + 1, cursor.value);
+      return reply.send(
+        cutPage(
+          rows,
+          limit,
+          (row) => row.id,
+          ({ id: number, at, receivedAt, level, code, message }) => ({
+            id: number, at: new Date(at).toISOString(), receivedAt: new Date(receivedAt).toISOString(), level, code, message,
+          }), // biome-ignore format: one record
+        ),
+      );
     },
   );
 

@@ -110,6 +110,11 @@ describe('the metrics of a device', () => {
       outboxBytes: 900,
       outboxDropped: 0,
       answerReasons: [{ code: 'answer_novel', count: 4 }],
+      readings: [
+        { name: 'temperature', value: 61.5 },
+        { name: 'connections', value: 3 },
+        { name: 'of tomorrow', value: 1 },
+      ],
     };
     await store.commit([
       {
@@ -133,7 +138,7 @@ describe('the metrics of a device', () => {
     const found = await measureHealth(deps(), 'd1', 0);
     expect(found?.device).toMatchObject({
       'device.online': 1, 'device.silence': 2, 'device.memory': 80e6, 'device.lost_entries': 2, 'device.refused_entries': 1, 'device.own_answers': 4,
-      'device.certificate_left': null,
+      'device.certificate_left': null, 'device.temperature': 61.5, 'device.connections': 3, 'device.machine_cpu': null,
     }); // biome-ignore format: one record
     const [one] = found?.models ?? [];
     expect(Object.keys(one?.values ?? {}).toSorted()).toEqual(MODEL_METRICS.map(({ name }) => name).toSorted());

@@ -48,6 +48,7 @@ interface Report {
   readonly outboxBytes: number;
   readonly outboxDropped: number;
   readonly answerReasons?: readonly { readonly count: number }[];
+  readonly readings?: readonly { readonly name: string; readonly value: number }[];
 }
 
 const share = (part: number, whole: number): number | null => (whole > 0 ? part / whole : null);
@@ -60,6 +61,7 @@ async function measureDevice(
   const report = row.healthJson === null ? undefined : (JSON.parse(row.healthJson) as Report);
   const [identity] = await listIdentities(store, [row.id]);
   const outboxes = await sumOutboxes(store, row.id);
+  const read = (name: string): number | null => report?.readings?.find((one) => one.name === name)?.value ?? null;
   return {
     'device.online': row.presence === 'never' ? null : Number(row.presence === 'online'),
     'device.silence': row.lastSeenAt === null ? null : Math.max(0, (now() - row.lastSeenAt) / 1000),
@@ -73,6 +75,10 @@ async function measureDevice(
     'device.lost_entries': outboxes?.lost ?? null,
     'device.refused_entries': outboxes?.refused ?? null,
     'device.own_answers': report ? sumOf((report.answerReasons ?? []).map(({ count }) => count)) : null,
+    'device.temperature': read('temperature'),
+    'device.machine_cpu': read('machine_cpu'),
+    'device.machine_memory_free': read('machine_memory_free'),
+    'device.connections': read('connections'),
     'device.certificate_left': identity ? (identity.notAfter - now()) / DAY_MS : null,
   };
 }

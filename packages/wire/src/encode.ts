@@ -62,7 +62,11 @@ const toWire: { [K in MessageKind]: (message: MessageOf[K]) => drover.v1.Envelop
     state: {
       ...m,
       slots: m.slots.map(slotToWire),
-      health: { ...m.health, answerReasons: m.health.answerReasons?.map((one) => ({ ...one })) ?? [] },
+      health: {
+        ...m.health,
+        answerReasons: m.health.answerReasons?.map((one) => ({ ...one })) ?? [],
+        readings: m.health.readings?.map((one) => ({ ...one })) ?? [],
+      },
       desiredCode: desiredRefusal?.code ?? '',
       desiredDetail: desiredRefusal?.detail ?? '',
     },

@@ -43,6 +43,8 @@ export const SAMPLES_PER_ENTRY = 256;
 export const VALUES_PER_SAMPLE = 4096;
 /** Reasons that one health report counts. */
 export const REASON_COUNTS = 32;
+/** Other readings in a report of health. */
+export const READINGS = 32;
 export const TEXT_CHARS = 1024;
 export const LABELS_PER_CMD = 256;
 export const SIGNATURES = 8;

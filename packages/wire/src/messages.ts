@@ -63,6 +63,13 @@ export interface Health {
   readonly outboxDropped: number;
   /** Since the start of the process, by reason code: why answers were not simply the model's own. Absent where there was none. */
   readonly answerReasons?: readonly { readonly code: string; readonly count: number }[];
+  /** What else is known of the machine and the link, by name. Absent where nothing is. */
+  readonly readings?: readonly Reading[];
+}
+
+export interface Reading {
+  readonly name: string;
+  readonly value: number;
 }
 
 export interface State {

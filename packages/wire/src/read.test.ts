@@ -81,6 +81,7 @@ const messages: { [K in MessageKind]: fc.Arbitrary<MessageOf[K]> } = {
         rssBytes: time, cpuRatio: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }), diskFreeBytes: time, uptimeMs: time,
         outboxEntries: uint, outboxBytes: time, outboxDropped: uint,
         answerReasons: fc.array(fc.record({ code: text, count: time }), { minLength: 1, maxLength: 32 }),
+        readings: fc.array(fc.record({ name: text, value: fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => x + 0) }), { minLength: 1, maxLength: 32 }),
       }, { requiredKeys: ['rssBytes', 'cpuRatio', 'diskFreeBytes', 'uptimeMs', 'outboxEntries', 'outboxBytes', 'outboxDropped'] }),
       desiredRefusal: fc.record({ code: text, detail: text }),
     },

@@ -145,6 +145,12 @@ const readers: { [K in MessageKind]: (f: FieldCheck, m: NonNullable<WireBody[K]>
           count: f.uint('health.answerReasons.count', one.count),
         })),
       }),
+      ...(m.health?.readings?.length && {
+        readings: f.list('health.readings', m.health.readings, limits.READINGS, (one) => ({
+          name: f.text('health.readings.name', one.name, 64),
+          value: f.finite('health.readings.value', one.value),
+        })),
+      }),
     },
     ...(m.desiredCode && {
       desiredRefusal: {

@@ -1,7 +1,7 @@
 // `drover device …`: what is enrolled, what it runs, taking it away. Decides nothing about deployments.
 
 import type { Static } from '@drover/wire/http/check';
-import { Device, DeviceDetail } from '@drover/wire/http/devices';
+import { Device, DeviceDetail, DeviceLog } from '@drover/wire/http/devices';
 import type { Command } from 'commander';
 import { meaningOf } from '../failure.ts';
 import { at } from '../hub-client.ts';
@@ -95,6 +95,15 @@ const SLOTS: (cli: Cli) => readonly TableColumn<SlotView>[] = (cli) => [
   { title: 'WHY', value: (s) => [s.deployment?.code, s.deployment?.detail].filter((t) => t).join(': ') },
 ];
 
+const nameLevel = (level: number): string => (level >= 50 ? 'error' : level >= 40 ? 'warning' : 'info');
+
+const LOGS: readonly TableColumn<DeviceLog>[] = [
+  { title: 'AT', value: (l) => l.at },
+  { title: 'LEVEL', value: (l) => nameLevel(l.level) },
+  { title: 'CODE', value: (l) => l.code },
+  { title: 'MESSAGE', value: (l) => l.message },
+];
+
 function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
   const { health, uplink } = device;
   const pairs = renderPairs([
@@ -147,6 +156,14 @@ export function addDeviceCommands(program: Command, cli: Cli): Command {
     .action(async (id: string, options: ConnectionOptions) => {
       const one = await connect(cli, options).ask(DeviceDetail, at('devices', id));
       present(cli, options, one, () => renderDevice(cli, one));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(device.command('logs').summary('what a device told').description('Shows what a device thought worth telling, newest first: what it lost, refused, or cannot do as it should.'))
+    .argument('<device>', 'device id')
+    .option('--limit <n>', 'at most this many (default 50)', parseWhole)
+    .addHelpText('after', '\nExample:\n  drover device logs press-07 --limit 200')
+    .action(async (id: string, options: ConnectionOptions & { limit?: number }) => {
+      const logs = await connect(cli, options).askAll(DeviceLog, at('devices', id, 'logs'), { limit: options.limit ?? 50 });
+      present(cli, options, asPage(logs), () => tableFor(cli, LOGS, logs, `${id} has told nothing.`));
     }); // biome-ignore format: one chain
   addConnectionOptions(device.command('remove').summary('remove a device').description('Removes a device: its secret stops working and its session ends. What it reported stays.'))
     .argument('<device>', 'device id')

@@ -10,6 +10,7 @@ type Definition = (typeof METRICS)[number];
 
 const FORMATS: Readonly<Record<Definition['unit'], (value: number) => string>> = {
   bytes: formatBytes,
+  celsius: (value) => `${Number(value.toFixed(1))} °C`,
   seconds: (value) => `${Number(value.toFixed(1))} s`,
   microseconds: (value) => `${Number(value.toFixed(1))} µs`,
   days: (value) => `${Number(value.toFixed(1))} d`,

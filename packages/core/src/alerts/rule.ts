@@ -15,6 +15,7 @@ export type Severity = (typeof SEVERITIES)[number];
 /** Metrics of the catalogue that are known of every device at once. */
 export const WATCHED_METRICS = [
   'device.memory', 'device.cpu', 'device.disk_free', 'device.outbox_entries', 'device.dropped_entries', 'device.certificate_left',
+  'device.temperature', 'device.machine_cpu', 'device.machine_memory_free',
 ] as const satisfies readonly DeviceMetric[]; // biome-ignore format: one list
 export type WatchedMetric = (typeof WATCHED_METRICS)[number];
 

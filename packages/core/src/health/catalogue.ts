@@ -1,7 +1,7 @@
 // Owns the names of what is known of the health of a device and of the models on it: unit, where it comes from, what it means. Never
 // computes one.
 
-export type MetricUnit = 'bytes' | 'seconds' | 'microseconds' | 'ratio' | 'count' | 'days';
+export type MetricUnit = 'celsius' | 'bytes' | 'seconds' | 'microseconds' | 'ratio' | 'count' | 'days';
 
 export interface MetricDefinition {
   readonly name: string;
@@ -44,6 +44,20 @@ export const DEVICE_METRICS = [
     'count',
     'report',
     'Answers since its start that were not simply those of the model: rules, fallback, version before.',
+  ),
+  of(
+    'device.temperature',
+    'celsius',
+    'report',
+    'Of the warmest sensor of the machine; not known where the system tells none.',
+  ),
+  of('device.machine_cpu', 'ratio', 'report', 'How busy all cores of the machine were between two reports.'),
+  of('device.machine_memory_free', 'bytes', 'report', 'Memory of the machine that programs can still have.'),
+  of(
+    'device.connections',
+    'count',
+    'report',
+    'Times that the agent reached the hub since its start: many are a bad link.',
   ),
   of('device.certificate_left', 'days', 'hub', 'Until its certificate ends.'),
 ] as const;

@@ -10,6 +10,7 @@ function bytes(value: number): string {
 
 const SAY: Readonly<Record<MetricUnit, (value: number) => string>> = {
   bytes,
+  celsius: (value) => `${round(value)} °C`,
   seconds: (value) => `${round(value)} s`,
   microseconds: (value) => `${round(value)} µs`,
   ratio: (value) => `${round(100 * value)} %`,

@@ -647,6 +647,9 @@ export namespace drover {
             /** Health answerReasons. */
             answerReasons: drover.v1.ReasonCount.$Properties[];
 
+            /** Health readings. */
+            readings: drover.v1.Reading.$Properties[];
+
             /**
              * Encodes the specified Health message. Does not implicitly {@link drover.v1.Health.verify|verify} messages.
              * @param message Health message or plain object to encode
@@ -695,12 +698,78 @@ export namespace drover {
                 /** Health answerReasons */
                 answerReasons?: (drover.v1.ReasonCount.$Properties[]|null);
 
+                /** Health readings */
+                readings?: (drover.v1.Reading.$Properties[]|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Health. */
             type $Shape = drover.v1.Health.$Properties;
+        }
+
+        /**
+         * Properties of a Reading.
+         * @deprecated Use drover.v1.Reading.$Properties instead.
+         */
+        interface IReading extends drover.v1.Reading.$Properties {
+        }
+
+        /** Represents a Reading. */
+        class Reading {
+
+            /**
+             * Constructs a new Reading.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Reading.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Reading name. */
+            name?: (string|null);
+
+            /** Reading value. */
+            value?: (number|null);
+
+            /**
+             * Encodes the specified Reading message. Does not implicitly {@link drover.v1.Reading.verify|verify} messages.
+             * @param message Reading message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Reading.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Reading message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Reading & drover.v1.Reading.$Shape} Reading
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Reading & drover.v1.Reading.$Shape;
+        }
+
+        namespace Reading {
+
+            /** Properties of a Reading. */
+            interface $Properties {
+
+                /** Reading name */
+                name?: (string|null);
+
+                /** Reading value */
+                value?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Reading. */
+            type $Shape = drover.v1.Reading.$Properties;
         }
 
         /**

@@ -12,7 +12,7 @@ const Where = Type.String({ maxLength: 1024, description: 'Label query of device
 
 const MetricLimit = Type.Object({
   metric: Type.Union([
-    Type.Literal('device.memory'), Type.Literal('device.cpu'), Type.Literal('device.disk_free'), Type.Literal('device.outbox_entries'),
+    Type.Literal('device.memory'), Type.Literal('device.cpu'), Type.Literal('device.disk_free'), Type.Literal('device.outbox_entries'), Type.Literal('device.temperature'), Type.Literal('device.machine_cpu'), Type.Literal('device.machine_memory_free'),
     Type.Literal('device.dropped_entries'), Type.Literal('device.certificate_left'),
   ]), // biome-ignore format: one list
   /** Bad above, or below, in the unit of the metric. */

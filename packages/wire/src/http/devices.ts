@@ -1,7 +1,7 @@
 // Owns the HTTP schemas about devices: joining, listing, what one runs. Never knows fastify.
 import type { Static } from 'typebox';
 import * as Type from 'typebox';
-import { Count, DeviceId, EnvelopeJson, Hex64, Id, Instant, Labels, Name } from './common.ts';
+import { Count, DeviceId, EnvelopeJson, Hex64, Id, Instant, Labels, Name, page } from './common.ts';
 import { IdentityView } from './enrolment.ts';
 
 /** `id` absent: the hub makes one. `rejoin`: give an existing device a new secret and end its session. */
@@ -77,6 +77,7 @@ export const DeviceDetail = Type.Object({
       rssBytes: Count, cpuRatio: Type.Number(), diskFreeBytes: Count, uptimeMs: Count,
       outboxEntries: Count, outboxBytes: Count, outboxDropped: Count,
       answerReasons: Type.Optional(Type.Array(Type.Object({ code: Type.String(), count: Count }))),
+      readings: Type.Optional(Type.Array(Type.Object({ name: Type.String(), value: Type.Number() }))),
     }),
     Type.Null(),
   ]), // biome-ignore format: numbers
@@ -88,3 +89,15 @@ export const DeviceDetail = Type.Object({
   }),
 });
 export type DeviceDetail = Static<typeof DeviceDetail>;
+
+/** What an agent thought worth telling: `level` is 40 for a warning, 50 for an error (pino). */
+export const DeviceLog = Type.Object({
+  id: Count,
+  at: Instant,
+  receivedAt: Instant,
+  level: Count,
+  code: Type.Union([Type.String(), Type.Null()]),
+  message: Type.String(),
+});
+export type DeviceLog = Static<typeof DeviceLog>;
+export const DeviceLogsPage = page(DeviceLog);
