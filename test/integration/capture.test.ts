@@ -156,7 +156,7 @@ describe('raw rows', () => {
     const env = { DROVER_HUB: hub.httpUrl, DROVER_TOKEN_FILE: path.join(hub.data, 'run/token') };
     const program = start(ENTRY.cli, ['samples', 'export', csv, '--device', 'allowed', '--model', 'tiny'], env);
     expect(await program.waitForExit()).toBe(0);
-    const [head, ...lines] = readFileSync(csv, 'utf8').trim().split('\n');
+    const [head, ...lines] = readFileSync(csv, 'utf8').trim().split('\r\n');
     expect(head).toBe('predictionId,device,model,version,at,why,score,answer,load,heat,shift');
     expect(lines).toHaveLength(samples.length);
   });

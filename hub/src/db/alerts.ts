@@ -56,6 +56,31 @@ export const listAlerts = (store: Store, device: string | undefined, limit: numb
   return bodies(store.rows(query(device === undefined ? base : base.where('device', '=', device))));
 };
 
+/** Of those rules and devices, in any state. */
+export const listAlertsByRule = async (
+  store: Store,
+  rules: readonly string[],
+  devices: readonly string[],
+): Promise<Alert[]> =>
+  rules.length === 0 || devices.length === 0
+    ? []
+    : bodies(
+        store.rows(
+          query(
+            sqlOf
+              .selectFrom('alerts')
+              .select('bodyJson')
+              .where('rule', 'in', rules)
+              .where('device', 'in', devices)
+              .orderBy('subject'),
+          ),
+        ),
+      );
+export const listIncidentsById = async (store: Store, ids: readonly string[]): Promise<Incident[]> =>
+  ids.length === 0
+    ? []
+    : bodies(store.rows(query(sqlOf.selectFrom('incidents').select('bodyJson').where('id', 'in', ids))));
+
 const alertWritten = template<{
   rule: string;
   subject: string;

@@ -4,6 +4,8 @@ import { SamplesPage, SamplesQuery } from '@drover/wire/http/samples';
 import { listVersionDocuments } from '../db/models.ts';
 import { listManifestsOf, listSamples } from '../db/samples.ts';
 import type { Store } from '../db/store.ts';
+import { readSpans } from '../samples/read-spans.ts';
+import { suspectOf } from '../samples/suspect.ts';
 import { viewSample } from '../samples/view-sample.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import { cutPage, DEFAULT_LIMIT, readCursor } from './pages.ts';
@@ -35,12 +37,13 @@ export function addSampleRoutes(api: Api, { store }: { readonly store: Store }):
           JSON.parse(documentJson) as Manifest,
         ]),
       );
+      const spans = await readSpans(store, [...new Set(rows.map(({ device }) => device))]);
       return reply.send(
         cutPage(
           rows,
           limit,
           ({ id }) => id,
-          (row) => viewSample(row, documents.get(row.manifest)),
+          (row) => viewSample(row, documents.get(row.manifest), suspectOf(spans, row)),
         ),
       );
     },

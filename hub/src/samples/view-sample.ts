@@ -24,8 +24,15 @@ const finite = (value: number | undefined): number | null =>
 /** Names for places that no manifest names: the version was removed, or is of another hub. */
 const nameless = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}${i}`);
 
-/** @param manifest undefined where the hub does not hold the version. */
-export function viewSample(row: SampleRow, manifest: Manifest | undefined): SampleView {
+/**
+ * @param manifest undefined where the hub does not hold the version.
+ * @param suspect fields that a sensor at fault spoiled (suspect.ts).
+ */
+export function viewSample(
+  row: SampleRow,
+  manifest: Manifest | undefined,
+  suspect: readonly string[] = [],
+): SampleView {
   const numbers = readFloats(row.numbers);
   const texts = JSON.parse(row.textsJson) as string[];
   const withheld = JSON.parse(row.withheldJson) as string[];
@@ -38,7 +45,7 @@ export function viewSample(row: SampleRow, manifest: Manifest | undefined): Samp
   const head = {
     device: row.device, predictionId: row.predictionId, slot: row.slot, manifest: row.manifest,
     model: manifest?.model ?? null, version: manifest?.version ?? null, at: new Date(Math.min(row.at, LATEST_MS)).toISOString(),
-    why: row.why as SampleView['why'], score: row.score, withheld,
+    why: row.why as SampleView['why'], score: row.score, withheld, suspect: [...suspect],
     fields: Object.fromEntries(named.filter(([name]) => !withheld.includes(name))),
   }; // biome-ignore format: one record
   const scores = readFloats(row.scores);

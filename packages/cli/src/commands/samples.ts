@@ -1,6 +1,7 @@
 // `drover samples list|export`: raw rows that devices captured. Reads only.
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { csvLine, csvNumber, csvText } from '@drover/core/csv';
 import { SampleView } from '@drover/wire/http/samples';
 import { type Command, Option } from 'commander';
 import { failUsage } from '../failure.ts';
@@ -25,6 +26,7 @@ interface SampleOptions extends ConnectionOptions {
   readonly version?: number;
   readonly why?: string;
   readonly limit?: number;
+  readonly withSuspect?: boolean;
 }
 
 const ANSWER_CHARS = 60;
@@ -38,24 +40,29 @@ const COLUMNS: readonly TableColumn<SampleView>[] = [
   { title: 'WHY', value: (s) => s.why },
   { title: 'SCORE', value: (s) => s.score.toFixed(3), align: 'right' },
   { title: 'ANSWER', value: answerOf },
+  { title: 'SUSPECT', value: (s) => s.suspect.join(' ') },
   { title: 'FIELDS', value: (s) => Object.entries(s.fields).map(([name, value]) => `${name}=${value ?? ''}`).join(' ').slice(0, ANSWER_CHARS) },
 ]; // biome-ignore format: one column a line
 
-/** A text that a spreadsheet would run as a formula is made a text. */
-const cell = (value: string | number | null | undefined): string => {
-  const text = value === null || value === undefined ? '' : String(value);
-  const safe = typeof value === 'string' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-};
+const cell = (value: string | number | null | undefined): string =>
+  typeof value === 'string' ? csvText(value) : csvNumber(value ?? null);
 
 /** One row a sample; the columns are those of all samples. */
 export function writeCsv(samples: readonly SampleView[]): string {
   const fields = [...new Set(samples.flatMap((sample) => Object.keys(sample.fields)))];
   const head = ['predictionId', 'device', 'model', 'version', 'at', 'why', 'score', 'answer', ...fields];
   const rows = samples.map((s) => [
-    s.predictionId, s.device, s.model, s.version, s.at, s.why, s.score, answerOf(s), ...fields.map((name) => s.fields[name]),
+    s.predictionId, s.device, s.model, s.version, s.at, s.why, s.score, s.label ?? s.value, ...fields.map((name) => s.fields[name]),
   ]); // biome-ignore format: one row
-  return [head, ...rows].map((row) => `${row.map(cell).join(',')}\n`).join('');
+  return [head, ...rows].map((row) => csvLine(row.map(cell))).join('');
+}
+
+/** Which sensors it was because of: a person should know what is not in the file. */
+function describeLeftOut(all: readonly SampleView[], kept: readonly SampleView[]): string {
+  if (all.length === kept.length) return '';
+  const sensors = new Set(all.flatMap(({ device, suspect }) => suspect.map((field) => `${field} of ${device}`)));
+  const [first, ...more] = [...sensors].toSorted();
+  return `Left out ${all.length - kept.length}: a sensor was at fault (${first ?? ''}${more.length > 0 ? ` and ${more.length} more` : ''}); --with-suspect takes them too.\n`;
 }
 
 function addFilters(command: Command): Command {
@@ -89,6 +96,7 @@ export function addSampleCommands(program: Command, cli: Cli): void {
   addFilters(samples.command('export').summary('write captured rows into a CSV file'))
     .description('Writes captured rows into a new CSV file, one row a sample with a column for each field, ready to be labelled and trained on.')
     .argument('<file>', 'the CSV file; it must not exist')
+    .option('--with-suspect', 'also rows of a device whose sensor was at fault then')
     .addHelpText('after', '\nExamples:\n  drover samples export rows.csv --model wear')
     .action(async (file: string, options: SampleOptions) => {
       const target = path.resolve(cli.shell.cwd, file);
@@ -100,10 +108,11 @@ export function addSampleCommands(program: Command, cli: Cli): void {
         throw failUsage(`"${target}" cannot be made (${(error as NodeJS.ErrnoException).code ?? 'unknown'}).`);
       }
       try {
-        const found = await fetchSamples(cli, options);
+        const all = await fetchSamples(cli, options);
+        const found = options.withSuspect ? all : all.filter(({ suspect }) => suspect.length === 0);
         writeSync(fd, writeCsv(found));
         closeSync(fd);
-        present(cli, options, { file: target, samples: found.length }, () => `Wrote ${found.length} samples to ${target}\n`);
+        present(cli, options, { file: target, samples: found.length, leftOut: all.length - found.length }, () => `Wrote ${found.length} samples to ${target}\n${describeLeftOut(all, found)}`);
       } catch (error) {
         rmSync(target, { force: true });
         throw error;

@@ -20,6 +20,8 @@ export const SampleView = Type.Object({
   /** By field; null where the value was missing. A field that the device withholds is in `withheld` and not here. */
   fields: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String(), Type.Null()])),
   withheld: Type.Array(Type.String()),
+  /** Fields whose sensor was at fault on that device at that time: not to be trained on. */
+  suspect: Type.Array(Type.String()),
   label: Type.Optional(Type.String()),
   probabilities: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.Null()]))),
   value: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
