@@ -16,6 +16,7 @@ const ROOMS = {
   infer: [['onnx', 'core', 'sketch'], 'the room that runs models must fit on a device: no trainer, no wire'],
   learn: [['infer', 'onnx', 'core', 'sketch'], 'a trainer turns a dataset into a model file and knows no fleet'],
   sim: [['core', 'sketch'], 'a simulation that knows the real programs could not be their judge'],
+  tables: [['core'], 'a table is cells and bytes: whose numbers it holds is not its matter'],
   console: [['core', 'sketch', 'wire'], 'the browser gets no keys, no trainer and no Node'],
 };
 
@@ -137,6 +138,12 @@ module.exports = {
       '(mqtt|mqtt-packet)',
       ['agent/src/link/', 'hub/src/mqtt/'],
       'reconnecting and acknowledging are decided once',
+    ),
+    onlyKnows(
+      'parquet-in-tables',
+      'hyparquet-writer',
+      ['packages/tables/src/'],
+      'one place knows how Parquet is written',
     ),
     {
       name: 'no-cycles',

@@ -15,6 +15,7 @@ import {
 import { ENTRY, killAll, start } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
 import type { DriftView } from '@drover/wire/http/monitoring';
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const dir = scratch('drift');
@@ -123,6 +124,18 @@ describe('drift', () => {
     const [head, first] = readFileSync(table, 'utf8').split('\r\n');
     expect(head).toMatch(/^device,slot,model,version,manifest,start,end,rows,/);
     expect(first).toMatch(/^press-1,default,wear,1,[0-9a-f]{64},/);
+    const parquet = path.join(dir, 'windows.parquet');
+    await drover('windows', 'export', '--device', 'press-1', '--format', 'parquet', '--out', parquet);
+    const exported = await parquetReadObjects({ file: Uint8Array.from(readFileSync(parquet)).buffer });
+    expect(exported[0]).toMatchObject({ device: 'press-1', model: 'wear', version: 1n, start: expect.any(Date) });
+    expect(await drover('drift', '--all', '--format', 'csv')).toMatch(
+      /^device,slot,model,version,feature,verdict,.*\r\n(.*\r\n)*press-2,default,wear,1,load,material,0,level,0\.\d+,/,
+    );
+    const quality = path.join(dir, 'quality.parquet');
+    await drover('quality', '--format', 'parquet', '--out', quality);
+    expect(parquetMetadata(Uint8Array.from(readFileSync(quality)).buffer).schema.map(({ name }) => name)).toContain(
+      'coverage',
+    );
     const ports = samePorts(hub);
     await hub.kill();
     hub = await startHub(path.join(dir, 'hub'), ports, ENV);

@@ -35,11 +35,13 @@ export interface MonitoringRouteDeps {
   readonly kpi: KpiDeps;
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
-  readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string>>;
+  readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string | Uint8Array>>;
   readonly measure: (device: string, hours: number) => Promise<Result<DeviceMetrics>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly status: () => Promise<Static<typeof Status>>;
 }
+
+const TABLE_TYPES = { csv: 'text/csv; charset=utf-8', parquet: 'application/vnd.apache.parquet' } as const;
 
 const tags = ['monitoring'];
 export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
@@ -139,12 +141,16 @@ export function addMonitoringRoutes(api: Api, deps: MonitoringRouteDeps): void {
     '/api/v1/windows/export',
     {
       config: { needs: 'viewer' },
-      schema: { tags, summary: 'Kept windows as CSV, a line for each feature', querystring: WindowExportQuery },
+      schema: {
+        tags,
+        summary: 'Kept windows as CSV or Parquet, a line for each feature',
+        querystring: WindowExportQuery,
+      },
     },
     async (request, reply) => {
       const lines = deps.exportWindows(request.query);
       return lines.ok
-        ? reply.type('text/csv; charset=utf-8').send(Readable.from(lines.value))
+        ? reply.type(TABLE_TYPES[request.query.format ?? 'csv']).send(Readable.from(lines.value))
         : sendRefusal(reply, lines);
     },
   );

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { buildBaseline } from '@drover/sketch/baseline';
 import { bindBaseline, WindowSketch } from '@drover/sketch/window-sketch';
 import { remove, scratch } from '@drover/testkit/fleet';
+import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { insertDevice } from '../db/devices.ts';
 import { openStore } from '../db/sqlite-store.ts';
@@ -47,7 +48,8 @@ async function send(device: string, slot: string, at: number): Promise<void> {
 async function read(filter: Partial<ExportFilter> = {}): Promise<string[][]> {
   const readFacts = async () => ({ model: 'wear', version: 3, baseline: made.ok ? made.value : undefined, reference });
   let text = '';
-  for await (const part of exportWindows({ store, readFacts }, { since: 0, until: 1e9, ...filter })) text += part;
+  for await (const part of exportWindows({ store, readFacts }, { since: 0, until: 1e9, ...filter }, 'csv'))
+    text += part;
   return text.trimEnd().split('\r\n').map((line) => line.split(',')); // biome-ignore format: short
 }
 
@@ -66,6 +68,29 @@ describe('the table of windows', () => {
     expect((await read({ device: 'd2' })).length).toBe(3);
     expect((await read({ since: 290, device: 'd1' })).length).toBe(1 + 2 * (10 + 3));
     expect((await read({ model: 'other' })).length).toBe(1);
+  });
+
+  it('is the same as Parquet, with types', async () => {
+    for (let at = 0; at < 20; at++) await send('d1', 'default', at);
+    const [head = [], ...lines] = await read();
+    const readFacts = async () => ({
+      model: 'wear',
+      version: 3,
+      baseline: made.ok ? made.value : undefined,
+      reference,
+    });
+    const parts: Uint8Array[] = [];
+    for await (const part of exportWindows({ store, readFacts }, { since: 0, until: 1e9 }, 'parquet')) {
+      if (typeof part === 'string') throw new Error('text in a Parquet file');
+      parts.push(part);
+    }
+    const rows = await parquetReadObjects({ file: Uint8Array.from(Buffer.concat(parts)).buffer });
+    const textOf = (value: unknown): string =>
+      value === null ? '' : value instanceof Date ? value.toISOString() : String(value as string | number | bigint);
+    expect(rows.map((row) => head.map((name) => textOf(row[name])))).toEqual(
+      lines.map((cells) => cells.map((cell) => cell.replace(/^'=/, '='))),
+    );
+    expect(rows[0]).toMatchObject({ rows: 100n, start: new Date(0), mean: expect.closeTo(44.5), version: 3n });
   });
 
   it('says what was counted, and makes no formula of a name', async () => {

@@ -1,8 +1,9 @@
 // Tells the kept windows as a table: a line for each feature of each window of each device, with what its counts say. A page at a time, so
 // that memory does not grow with the table. Never writes.
-import { csvLine, csvNumber, csvText } from '@drover/core/csv';
 import type { NumericDistribution } from '@drover/sketch/baseline-document';
 import { decodeWindow } from '@drover/sketch/window-sketch';
+import { openParquet } from '@drover/tables/parquet';
+import { type Cell, type Column, csvHead, csvRows, type Row } from '@drover/tables/table';
 import { type DriftWindow, listLabels, listWindowsBetween } from '../db/drift.ts';
 import type { Store } from '../db/store.ts';
 import type { ReadModelFacts } from './model-facts.ts';
@@ -22,10 +23,23 @@ export interface ExportFilter {
 
 const PAGE = 256;
 const QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95] as const;
-const COLUMNS = [
-  'device', 'slot', 'model', 'version', 'manifest', 'start', 'end', 'rows', 'errors', 'feature', 'kind', 'seen', 'missing', 'unusable_share',
-  'outside_share', 'level', 'spread', 'mean', 'sd', 'min', 'max', 'p05', 'p25', 'p50', 'p75', 'p95',
-] as const; // biome-ignore format: one list
+const textColumns = (...names: readonly string[]): Column[] => names.map((name) => ({ name, kind: 'text' }));
+const countColumns = (...names: readonly string[]): Column[] => names.map((name) => ({ name, kind: 'count' }));
+const numberColumns = (...names: readonly string[]): Column[] => names.map((name) => ({ name, kind: 'number' }));
+
+const COLUMNS: readonly Column[] = [
+  ...textColumns('device', 'slot', 'model'),
+  ...countColumns('version'),
+  ...textColumns('manifest'),
+  { name: 'start', kind: 'instant' },
+  { name: 'end', kind: 'instant' },
+  ...countColumns('rows', 'errors'),
+  ...textColumns('feature', 'kind'),
+  ...countColumns('seen', 'missing'),
+  ...numberColumns(
+    'unusable_share', 'outside_share', 'level', 'spread', 'mean', 'sd', 'min', 'max', 'p05', 'p25', 'p50', 'p75', 'p95',
+  ), // biome-ignore format: one list
+];
 
 /** The value below which this share of the counts lies, straight within a bin; the outer bins end where the extremes lie. */
 export function quantileOf(
@@ -50,25 +64,19 @@ export function quantileOf(
   return max;
 }
 
-function numbersOf({ observation, numeric }: Seen): string[] {
+function numbersOf({ observation, numeric }: Seen): Cell[] {
   const { unusable, tail, level, spread, rows } = observation;
-  const shared = [unusable, tail, level, spread].map(csvNumber);
-  if (!numeric) return [csvNumber(rows), '', ...shared, ...Array.from({ length: 4 + QUANTILES.length }, () => '')];
+  const shared = [unusable, tail, level, spread];
+  if (!numeric) return [rows, null, ...shared, ...Array.from({ length: 4 + QUANTILES.length }, () => null)];
   const { moments, hist, validity } = numeric.sketch;
-  const known =
-    moments.count > 0
-      ? [moments.mean, Math.sqrt(moments.variance), moments.min, moments.max]
-      : [null, null, null, null];
+  const isKnown = moments.count > 0;
+  const known = isKnown
+    ? [moments.mean, Math.sqrt(moments.variance), moments.min, moments.max]
+    : [null, null, null, null];
   const quantiles = QUANTILES.map((q) =>
-    moments.count > 0 ? quantileOf(hist.counts, numeric.reference, q, moments.min, moments.max) : null,
+    isKnown ? quantileOf(hist.counts, numeric.reference, q, moments.min, moments.max) : null,
   );
-  return [
-    csvNumber(rows),
-    csvNumber(validity.missing),
-    ...shared,
-    ...known.map(csvNumber),
-    ...quantiles.map(csvNumber),
-  ];
+  return [rows, validity.missing, ...shared, ...known, ...quantiles];
 }
 
 const keyOf = ({ slot, manifest, bootId, number }: DriftWindow): string => `${slot}/${manifest}/${bootId}/${number}`;
@@ -95,25 +103,45 @@ async function* pagesOf(
   }
 }
 
-export async function* exportWindows({ store, readFacts }: ExportDeps, filter: ExportFilter): AsyncGenerator<string> {
-  yield csvLine(COLUMNS);
+/** Lines of the table, a page at a time. */
+async function* listRows({ store, readFacts }: ExportDeps, filter: ExportFilter): AsyncGenerator<readonly Row[]> {
   const devices =
     filter.device === undefined ? (await listLabels(store)).map(({ id }) => id).toSorted() : [filter.device];
   for (const device of devices)
-    for await (const rows of pagesOf(store, device, filter.since, filter.until)) {
-      let text = '';
-      for (const row of rows) {
+    for await (const windows of pagesOf(store, device, filter.since, filter.until)) {
+      const rows: Row[] = [];
+      for (const row of windows) {
         const facts = await readFacts(row.manifest);
         if (filter.model !== undefined && facts.model !== filter.model) continue;
         const window = facts.reference ? decodeWindow(row.stats, facts.reference) : undefined;
         if (!window?.ok) continue;
         const head = [
-          device, row.slot, csvText(facts.model ?? ''), csvNumber(facts.version), row.manifest, new Date(row.startAt).toISOString(),
-          new Date(row.endAt).toISOString(), csvNumber(row.rows), csvNumber(row.errors),
+          device, row.slot, facts.model, facts.version, row.manifest, row.startAt, row.endAt, row.rows, row.errors,
         ]; // biome-ignore format: one line of the table
         for (const seen of observe(window.value, facts))
-          text += csvLine([...head, csvText(seen.feature), seen.kind, ...numbersOf(seen)]);
+          rows.push([...head, seen.feature, seen.kind, ...numbersOf(seen)]);
       }
-      if (text !== '') yield text;
+      if (rows.length > 0) yield rows;
     }
+}
+
+export type ExportFormat = 'csv' | 'parquet';
+
+export async function* exportWindows(
+  deps: ExportDeps,
+  filter: ExportFilter,
+  format: ExportFormat,
+): AsyncGenerator<string | Uint8Array> {
+  if (format === 'csv') {
+    yield csvHead(COLUMNS);
+    for await (const rows of listRows(deps, filter)) yield csvRows(COLUMNS, rows);
+    return;
+  }
+  const table = openParquet(COLUMNS);
+  for await (const rows of listRows(deps, filter)) {
+    const ready = table.add(rows);
+    // An empty part would end the stream of a reader that takes it for the end.
+    if (ready.length > 0) yield ready;
+  }
+  yield table.finish();
 }

@@ -38,7 +38,7 @@ export interface Monitoring {
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
   readonly readFacts: ReadModelFacts;
-  readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string>>;
+  readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string | Uint8Array>>;
   readonly measure: (device: string, hours: number) => Promise<Result<DeviceMetrics>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
   readonly rebaseline: (request: RebaselineRequest, actor: string) => Promise<Result<Rebaselined>>;
@@ -76,9 +76,9 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     close: () => retention.close(),
     readDrift: () => book.read(),
     readFacts,
-    exportWindows({ device, model, since, until }) {
+    exportWindows({ device, model, since, until, format = 'csv' }) {
       const span = readSpan(since, until, now());
-      return span.ok ? accept(exportWindows({ store, readFacts }, { device, model, ...span.value })) : span;
+      return span.ok ? accept(exportWindows({ store, readFacts }, { device, model, ...span.value }, format)) : span;
     },
     async measure(device, hours) {
       const readDrift = () => book.read();

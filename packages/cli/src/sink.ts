@@ -1,12 +1,12 @@
-// Owns where a command writes much text: a new file or standard output, no faster than it is taken. Never overwrites a file.
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+// Owns where a command writes much: a new file or standard output, no faster than it is taken. Never overwrites a file.
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { failUsage } from './failure.ts';
 import type { Shell } from './shell.ts';
 
-/** Text to a new file or to standard output, no faster than it is taken. */
+/** To a new file or to standard output, no faster than it is taken. Bytes go to files only. */
 export interface Sink {
-  write(text: string): Promise<void>;
+  write(part: string | Uint8Array): Promise<void>;
   end(): void;
   /** What was written is not what was asked for. */
   drop(): void;
@@ -15,8 +15,9 @@ export interface Sink {
 /** @param mode of the file that is made; one that is there is never overwritten. */
 export function openSink(shell: Shell, out: string | undefined, mode: number): Sink {
   if (out === undefined) {
-    const write = async (text: string): Promise<void> => {
-      shell.out(text);
+    const write = async (part: string | Uint8Array): Promise<void> => {
+      if (typeof part !== 'string') throw new TypeError('bytes for a terminal');
+      shell.out(part);
       await shell.drained?.();
     };
     return { write, end: () => undefined, drop: () => undefined };
@@ -29,7 +30,8 @@ export function openSink(shell: Shell, out: string | undefined, mode: number): S
     throw failUsage(`"${file}" cannot be made (${(error as NodeJS.ErrnoException).code ?? 'unknown'}).`);
   }
   return {
-    write: async (text) => void writeSync(fd, text),
+    // Goes on after a short write, as writeSync does not.
+    write: async (part) => writeFileSync(fd, part),
     end: () => closeSync(fd),
     drop: () => {
       closeSync(fd);

@@ -1,8 +1,10 @@
 // `drover drift`: which features of which devices moved from what is usual for them, and what these devices have in common.
 // Reads only.
 import { describeChange, describeDiagnosis } from '@drover/core/drift/describe';
+import type { Column, Row } from '@drover/tables/table';
 import { type DriftCause, type DriftItem, DriftView, Rebaselined } from '@drover/wire/http/monitoring';
 import type { Command } from 'commander';
+import { checkFormat, exportOption, type TableFormat, writeTable } from '../export-table.ts';
 import { at } from '../hub-client.ts';
 import { formatCount, formatShare, type TableColumn } from '../table.ts';
 import { addConnectionOptions, type Cli, type ConnectionOptions, connect, present, tableFor } from './common.ts';
@@ -44,7 +46,30 @@ interface DriftOptions extends ConnectionOptions {
   readonly device?: string;
   readonly model?: string;
   readonly all?: boolean;
+  readonly format?: TableFormat;
+  readonly out?: string;
 }
+
+const COLUMNS: readonly Column[] = [
+  { name: 'device', kind: 'text' },
+  { name: 'slot', kind: 'text' },
+  { name: 'model', kind: 'text' },
+  { name: 'version', kind: 'count' },
+  { name: 'feature', kind: 'text' },
+  { name: 'verdict', kind: 'text' },
+  { name: 'needed', kind: 'count' },
+  { name: 'aspect', kind: 'text' },
+  { name: 'change', kind: 'number' },
+  { name: 'least_change', kind: 'number' },
+  { name: 'looks_like', kind: 'text' },
+  { name: 'evidence', kind: 'number' },
+  { name: 'windows', kind: 'count' },
+  { name: 'at', kind: 'instant' },
+];
+const rowOf = (i: DriftItem): Row => [
+  i.device, i.slot, i.model, i.version, i.feature, i.verdict, i.needed, i.aspect, i.change, i.leastChange, describeDiagnosis(i.diagnosis) || null,
+  i.evidence, i.windows, Date.parse(i.at),
+]; // biome-ignore format: one row
 
 function addRebaseline(drift: Command, cli: Cli): void {
   addConnectionOptions(drift.command('rebaseline').summary('take what a device does now for its usual'))
@@ -81,14 +106,22 @@ export function addDriftCommand(program: Command, cli: Cli): void {
     .option('--slot <name>', 'of one slot only')
     .option('--model <name>', 'of one model only')
     .option('--all', 'also what is in order, and what cannot be judged yet and why')
+    .addOption(exportOption())
+    .option('--out <file>', 'with --format: a new file; else standard output')
     .addHelpText(
       'after',
-      '\nExamples:\n  drover drift\n  drover drift --device press-07 --all\n  drover drift --model wear --json',
+      '\nExamples:\n  drover drift\n  drover drift --device press-07 --all\n  drover drift --model wear --json\n  drover drift --all --format csv --out drift.csv',
     )
     .action(async (options: DriftOptions) => {
       const { slot, device, model, all } = options;
       const query = { slot, device, model, all: all === true ? 'true' : undefined };
+      if (options.format) checkFormat(options.format, options.out);
       const view = await connect(cli, options).ask(DriftView, at('drift'), { query });
+      if (options.format) {
+        await writeTable(cli.shell, { format: options.format, out: options.out }, COLUMNS, view.items.map(rowOf));
+        if (view.isCut) cli.shell.err('Only the first 1,000 are in it: narrow it with --device, --slot or --model.\n');
+        return;
+      }
       present(cli, options, view, () => {
         const counts = Object.entries(view.counts).map(([verdict, count]) => `${formatCount(count)} ${verdict}`);
         const head =

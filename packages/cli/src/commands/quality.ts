@@ -1,7 +1,10 @@
 // `drover quality`: how good the answers of each model version are by late labels, when that changed, and what is estimated where
 // labels are wanting. Reads only.
+
+import type { Column, Row as TableRow } from '@drover/tables/table';
 import { type ErrorChange, type QualityItem, type QualityMetric, QualityReport } from '@drover/wire/http/quality';
 import { type Command, Option } from 'commander';
+import { checkFormat, exportOption, type TableFormat, writeTable } from '../export-table.ts';
 import { at } from '../hub-client.ts';
 import { formatCount, formatNumber, formatShare, type TableColumn } from '../table.ts';
 import {
@@ -129,6 +132,36 @@ interface QualityOptions extends ConnectionOptions {
   readonly since?: string;
   readonly detector?: string;
   readonly by?: string;
+  readonly format?: TableFormat;
+  readonly out?: string;
+}
+
+const TABLE: readonly Column[] = [
+  { name: 'model', kind: 'text' },
+  { name: 'version', kind: 'count' },
+  { name: 'slot', kind: 'text' },
+  { name: 'metric', kind: 'text' },
+  { name: 'class', kind: 'text' },
+  { name: 'source', kind: 'text' },
+  { name: 'value', kind: 'number' },
+  { name: 'low', kind: 'number' },
+  { name: 'high', kind: 'number' },
+  { name: 'n', kind: 'count' },
+  { name: 'labelled', kind: 'count' },
+  { name: 'coverage', kind: 'number' },
+  { name: 'devices', kind: 'count' },
+];
+type Measured = Pick<QualityItem['metrics'][number], 'class' | 'value' | 'low' | 'high'> & { readonly metric: string };
+
+/** What labels say and what is estimated without them, a line each. */
+function tableRows({ model, version, slot, labelled, coverage, devices, metrics, estimate }: QualityItem): TableRow[] {
+  const line = (m: Measured, source: string, n: number): TableRow => [
+    model, version, slot, m.metric, m.class, source, m.value, m.low, m.high, n, labelled, coverage, devices,
+  ]; // biome-ignore format: one row
+  return [
+    ...metrics.map((m) => line(m, 'labels', m.n)),
+    ...(estimate?.metrics ?? []).map((m) => line(m, 'estimate', estimate?.predictions ?? 0)),
+  ];
 }
 
 export function addQualityCommand(program: Command, cli: Cli): void {
@@ -149,15 +182,23 @@ export function addQualityCommand(program: Command, cli: Cli): void {
       ]), // biome-ignore format: one list
     )
     .option('--by <label>', 'how devices with one value of this label differ from the others')
+    .addOption(exportOption())
+    .option('--out <file>', 'with --format: a new file; else standard output')
     .addHelpText(
       'after',
-      '\nExamples:\n  drover quality\n  drover quality wear --by site\n  drover quality wear --since 2026-03-01T00:00:00Z\n  drover quality wear --model-version 3 --device press-07 --json',
+      '\nExamples:\n  drover quality\n  drover quality wear --by site\n  drover quality wear --since 2026-03-01T00:00:00Z\n  drover quality wear --model-version 3 --device press-07 --json\n  drover quality --format parquet --out quality.parquet',
     )
     .action(async (model: string | undefined, options: QualityOptions) => {
       const { modelVersion, device, slot, since, detector, by } = options;
       const version = modelVersion === undefined ? undefined : String(modelVersion);
       const query = { model, version, device, slot, since, detector, by };
+      if (options.format) checkFormat(options.format, options.out);
       const report = await connect(cli, options).ask(QualityReport, at('quality'), { query });
+      if (options.format) {
+        const rows = report.items.flatMap(tableRows);
+        await writeTable(cli.shell, { format: options.format, out: options.out }, TABLE, rows);
+        return;
+      }
       present(cli, options, report, () => {
         if (report.items.length === 0) return 'No windows yet: agents send one when it ends, once they are fed.\n';
         const cut = report.isCut ? 'There is more than was read: only the newest windows count; narrow it.\n' : '';

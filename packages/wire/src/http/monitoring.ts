@@ -191,6 +191,7 @@ export const WindowExportQuery = Type.Object({
   model: Type.Optional(Name),
   since: Type.Optional(Instant),
   until: Type.Optional(Instant),
+  format: Type.Optional(Type.Union([Type.Literal('csv'), Type.Literal('parquet')], { default: 'csv' })),
 });
 
 const CalibrationCounts = Type.Object({

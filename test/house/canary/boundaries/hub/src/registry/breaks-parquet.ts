@@ -1,0 +1,2 @@
+// Canary: the rule parquet-in-tables must report this import.
+export * from 'hyparquet-writer';
