@@ -92,7 +92,9 @@ describe('drift', () => {
       'the bad sensor',
       async () => {
         const view = await readDrift();
-        return view.items.some(({ aspect, verdict }) => verdict === 'material' && aspect === 'level')
+        return view.items.some(
+          ({ feature, aspect, verdict }) => feature === 'load' && verdict === 'material' && aspect === 'level',
+        )
           ? view
           : undefined;
       },

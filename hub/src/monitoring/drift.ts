@@ -66,6 +66,8 @@ const WRITE_EVERY = 16;
 const WRITTEN_TOGETHER = 32;
 /** 60 MB where devices have 20 features. */
 const UNPACKED = 512;
+/** Of the evidence that an alarm takes; without a change it is rarely seen. */
+const GATHERS = 0.01;
 /** Of what is said to have moved at one look at most this share did by chance. */
 const FALSE_SHARE = 0.1;
 
@@ -85,6 +87,9 @@ function diagnosisOf({ verdict, aspect }: FeatureVerdict, { numeric, between }: 
 /** Faults need no evidence of earlier windows. */
 const isByEvidence = ({ verdict, aspect }: FeatureDrift): boolean =>
   (verdict === 'material' || verdict === 'immaterial') && aspect !== 'stuck' && aspect !== 'dropout';
+
+/** It moved, or evidence gathers that it does: all together may be sure a window or two before the feature is. */
+const isMoving = ({ aspect, evidence }: FeatureVerdict): boolean => aspect !== undefined || evidence >= GATHERS;
 
 /** A feature that moved moves all together: that one is told, and this is no second alarm. */
 const notByItself = (verdict: FeatureVerdict): FeatureVerdict =>
@@ -193,7 +198,7 @@ export function openDriftBook({ store, readFacts, now, settings, unpacked = UNPA
     for (const { slot, manifest, features, endAt } of streams.values()) {
       const { model, version } = await readFacts(manifest);
       const hasMoved = [...features].some(
-        ([feature, { verdict }]) => feature !== TOGETHER && verdict?.aspect !== undefined,
+        ([feature, { verdict }]) => feature !== TOGETHER && verdict && isMoving(verdict),
       );
       for (const [feature, { state, verdict, diagnosis }] of features)
         if (verdict)
