@@ -1,8 +1,7 @@
 // Reads what rules watch: drift verdicts, presence, deployments, enrolments that wait; as signals. Never decides what a signal comes to.
-import type { Signal } from '@drover/core/alerts/alert';
+import type { Seen, Signal } from '@drover/core/alerts/alert';
 import { alertKey, groupKey, type Watched } from '@drover/core/alerts/look';
 import { type AlertRule, type AlertSource, isBeyond, type MetricLimit } from '@drover/core/alerts/rule';
-import { describeChange, describeDiagnosis } from '@drover/core/drift/describe';
 import { describeMetric } from '@drover/core/health/describe';
 import { matchesQuery, parseQuery, type Query } from '@drover/core/query';
 import { listSlotStates, listWatchedDevices, type SlotState, type WatchedDevice } from '../db/alert-sources.ts';
@@ -10,6 +9,7 @@ import { listPending } from '../db/enrolments.ts';
 import type { Store } from '../db/store.ts';
 import type { FeatureDrift } from '../monitoring/drift.ts';
 import type { ReadModelFacts } from '../monitoring/model-facts.ts';
+import { seeDrift } from './see-drift.ts';
 
 export interface SourceDeps {
   readonly store: Store;
@@ -27,45 +27,9 @@ export interface Sources {
 }
 
 type Labels = Readonly<Record<string, string>>;
-/** A signal before it is known which rules watch its device. */
-type Seen = Omit<Signal, 'rule'>;
 
 const MOST_PENDING = 1000;
 const BAD_STATES: ReadonlySet<string> = new Set(['rejected', 'failed', 'rolled_back', 'inconsistent', 'timed_out']);
-
-/** What the features of one group share. */
-const driftGroup = ({ model, manifest, slot, feature }: FeatureDrift): string =>
-  `${model ?? manifest}\n${slot}\n${feature}`;
-
-/** Only of groups in which something is bad or was: of the others there is nothing to say, and they are many. */
-function* seeDrift(
-  all: readonly FeatureDrift[],
-  slots: readonly SlotState[],
-  oldest: number,
-  knownSubjects: ReadonlySet<string>,
-): Generator<Seen> {
-  const running = new Set(slots.map(({ device, slot, running: manifest }) => `${device}\n${slot}\n${manifest ?? ''}`));
-  const subjectOf = ({ device, slot, feature }: FeatureDrift): string => `${device}/${slot}/${feature}`;
-  const groups = new Set<string>();
-  for (const one of all)
-    if (one.verdict === 'material' || knownSubjects.has(subjectOf(one))) groups.add(driftGroup(one));
-  for (const one of groups.size === 0 ? [] : all) {
-    const { device, slot, manifest, model, feature, verdict, at } = one;
-    // What served before says nothing of now.
-    if (!groups.has(driftGroup(one)) || !running.has(`${device}\n${slot}\n${manifest}`)) continue;
-    const isSilent = at < oldest || verdict === 'learning' || verdict === 'too_few_rows';
-    const looks = describeDiagnosis(one.diagnosis);
-    yield {
-      subject: subjectOf(one),
-      group: driftGroup(one),
-      device,
-      state: isSilent ? 'unknown' : verdict === 'material' ? 'bad' : 'good',
-      what: `${feature} of ${model ?? manifest.slice(0, 12)} moved from what is usual`,
-      summary:
-        `${one.aspect ?? ''} ${describeChange(one.aspect, one.change)}${looks === '' ? '' : `, looks like ${looks}`}`.trim(),
-    };
-  }
-}
 
 const seePresence = ({ id, presence, lastSeenAt }: WatchedDevice): Seen[] =>
   presence === 'never'
@@ -198,7 +162,7 @@ export async function readSources(
   const labelsOf = (device: string): Labels => labels.get(device) ?? {};
   const seen = await seeAll(deps, devices, new Set(enabled.map(({ source }) => source)), subjectsOf(known));
   const signals: Signal[] = [];
-  const watched = new Map<string, Watched[]>();
+  const watched = new Map<string, Map<string, Watched>>();
   for (const rule of enabled) {
     const parsed = parseQuery(rule.where);
     const where = parsed.ok ? parsed.value : EVERY;
@@ -207,13 +171,11 @@ export async function readSources(
       if (!matchesQuery(where, labelsOf(one.device))) continue;
       if (one.state !== 'unknown') {
         const key = groupKey(rule.id, one.group);
-        const list = watched.get(key);
-        const device = { device: one.device, labels: labelsOf(one.device) };
-        if (list) list.push(device);
-        else watched.set(key, [device]);
+        const group = watched.get(key) ?? new Map<string, Watched>();
+        watched.set(key, group.set(one.device, { device: one.device, labels: labelsOf(one.device) }));
       }
       if (one.state === 'bad' || known.has(alertKey(rule.id, one.subject))) signals.push({ ...one, rule: rule.id });
     }
   }
-  return { signals, labelsOf, watchedBy: (rule, group) => watched.get(groupKey(rule, group)) ?? [] };
+  return { signals, labelsOf, watchedBy: (rule, group) => [...(watched.get(groupKey(rule, group))?.values() ?? [])] };
 }

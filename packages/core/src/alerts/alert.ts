@@ -21,6 +21,9 @@ export interface Signal {
   readonly summary: string;
 }
 
+/** A signal before it is known which rules watch its device. */
+export type Seen = Omit<Signal, 'rule'>;
+
 /** How long a rule waits. */
 export interface Patience {
   readonly holdSeconds: number;
@@ -72,7 +75,13 @@ export function stepAlert(
     return now - goodSince >= clearSeconds * 1000 ? enter(back, 'resolved', now) : back;
   }
   const bad = open
-    ? { ...enter(open, open.held, now), goodSince: null, what: signal.what, summary: signal.summary }
+    ? {
+        ...enter(open, open.held, now),
+        goodSince: null,
+        group: signal.group,
+        what: signal.what,
+        summary: signal.summary,
+      }
     : begin(signal, now);
   const isLong = now - bad.badSince >= holdSeconds * 1000;
   return bad.state === 'pending' && isLong ? enter(bad, 'firing', now) : bad;
