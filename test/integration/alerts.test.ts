@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const dir = scratch('alerts');
 const SECRET = 'known to the hub and to the receiver';
+let isHanging = false;
 const got: { readonly body: string; readonly signature: string }[] = [];
 const receiver = createServer((request, response) => {
   let body = '';
@@ -22,7 +23,8 @@ const receiver = createServer((request, response) => {
   });
   request.on('end', () => {
     got.push({ body, signature: String(request.headers['drover-signature']) });
-    response.writeHead(204).end();
+    // A receiver that never answers: the hub does not know whether it was told.
+    if (!isHanging) response.writeHead(204).end();
   });
 });
 let hub: HubProgram;
@@ -105,5 +107,27 @@ describe('alerts', () => {
     expect(await drover('alerts', 'silences')).toMatch(/site=north .* works/);
     expect(await drover('alerts', 'notices')).toMatch(/opened[\s\S]*sent|sent[\s\S]*opened/);
     expect(hub.output()).not.toContain(SECRET);
+  });
+
+  it('are sent again with the same id after kill -9 of a hub that was sending', { timeout: 120_000 }, async () => {
+    await drover('alerts', 'rules', 'enrolment', '--disable');
+    await joinAgent(hub, path.join(dir, 'press-2'), 'press-2', ['--label', 'site=south']);
+    const agent = await runAgent(path.join(dir, 'press-2'), []);
+    isHanging = true;
+    const before = got.length;
+    await agent.kill();
+    await until('the request that is never answered', () => got.length > before, 60_000);
+    const ports = samePorts(hub);
+    await hub.kill();
+    isHanging = false;
+    hub = await startHub(path.join(dir, 'hub'), ports, env);
+    await until('it is sent again', () => got.length > before + 1, 60_000);
+    const [first, second] = got
+      .slice(before)
+      .map(({ body }) => JSON.parse(body) as { id: string; subject: string; type: string });
+    expect(first?.type).toBe('drover.incident.opened.v1');
+    expect(second).toEqual(first);
+    expect(await incidents()).toMatchObject([{ id: first?.subject, state: 'open', devices: 1 }]);
+    await until('it is settled', async () => !(await drover('alerts', 'notices')).includes('queued'), 30_000);
   });
 });

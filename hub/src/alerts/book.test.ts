@@ -391,6 +391,32 @@ describe('what is to be said', () => {
     expect(isSignedBody(SECRET, third.body, 'nonsense', now, 300)).toBe(false);
   });
 
+  it('reaches the second channel while the first hangs', async () => {
+    const book = await open(2);
+    let held = 0;
+    const hanging = createServer(() => void (held += 1));
+    servers.push(hanging);
+    await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve));
+    const { url, got } = await receive(() => 204);
+    const channels = [`http://127.0.0.1:${(hanging.address() as AddressInfo).port}/`, url].map((one) =>
+      openWebhook({ url: one, secret: SECRET, now: () => now }),
+    );
+    expect(await book.test('ada')).toBe(2);
+    const sender = startSender({ store, channels, now: () => now, random: () => 0, log });
+    senders.push(sender);
+    sender.wake();
+    await until('the second channel', () => got.length === 1 && held === 1);
+    await until('its result', async () =>
+      (await listNotices(store, 9)).some(({ tier, state }) => tier === 1 && state === 'sent'),
+    );
+    expect((await listNotices(store, 9)).find(({ tier }) => tier === 0)).toMatchObject({
+      state: 'queued',
+      attempts: 0,
+    });
+    await sender.stop();
+    hanging.closeAllConnections();
+  });
+
   it('is given up after many tries, shown, and tried again when a person says so', async () => {
     const book = await open();
     const desk = openDesk({ store, book, now: () => now, newId, tiers: 1, wake: () => undefined });

@@ -60,10 +60,13 @@ export function startSender(deps: SenderDeps): Sender {
     do {
       isWanted = false;
       const due = await listDueNotices(store, now(), AT_ONCE);
-      for (const notice of due) {
-        if (stopping.signal.aborted) return;
-        await sendOne(notice);
-      }
+      // A channel that hangs holds up itself alone.
+      const byChannel = Map.groupBy(due, ({ tier }) => tier);
+      await Promise.all(
+        [...byChannel.values()].map(async (notices) => {
+          for (const notice of notices) if (!stopping.signal.aborted) await sendOne(notice);
+        }),
+      );
       if (due.length === AT_ONCE) isWanted = true;
     } while (isWanted && !stopping.signal.aborted);
   }
