@@ -123,11 +123,7 @@ const { passphraseFile } = resolved.value.config;
 const passphrase = openPassphrase({ file: passphraseFile, env: { ...process.env }, ask: askAtTerminal });
 // Nothing that the hub starts inherits it.
 delete process.env[PASSPHRASE_VARIABLE];
-const started = await startHub(resolved.value.config, log, passphrase);
-if (!started.ok) fail(started, started.code === 'keys_not_installed' ? describeFirstSteps(resolved.value) : '');
-const hub = started.value;
-process.stdout.write(describeStart(hub, resolved.value));
-
+let running: RunningHub | undefined;
 let isStopping = false;
 async function stop(signal: string): Promise<void> {
   if (isStopping) {
@@ -140,7 +136,8 @@ async function stop(signal: string): Promise<void> {
     log.error('stopping took too long');
     process.exit(EXIT.failed);
   }, STOP_MS).unref();
-  await hub.stop();
+  // Told while it starts: what a start leaves behind the next one takes up.
+  await running?.stop();
   log.info('stopped');
   process.exit(0);
 }
@@ -149,3 +146,9 @@ process.on('uncaughtException', (error) => {
   log.fatal({ err: error }, 'uncaught');
   process.exit(EXIT.failed);
 });
+
+// Whoever reads that it is ready may end it: what a signal does is settled before.
+const started = await startHub(resolved.value.config, log, passphrase);
+if (!started.ok) fail(started, started.code === 'keys_not_installed' ? describeFirstSteps(resolved.value) : '');
+running = started.value;
+process.stdout.write(describeStart(running, resolved.value));
