@@ -1,10 +1,11 @@
 // Turns the verified bytes of a bundle into a loaded model that has passed its own self-test. Never touches a slot.
 import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
-import type { Layout } from '@drover/infer/layout';
+import { type Layout, layoutOf } from '@drover/infer/layout';
 import { createPredictor, type Predictor } from '@drover/infer/predictor';
 import type { InferenceRuntime, ModelSession } from '@drover/infer/runtime';
 import { checkModel, type ModelInfo, type ValueInfo } from '@drover/onnx/check';
 import { type Baseline, parseBaseline } from '@drover/sketch/baseline';
+import { findMisfit } from '@drover/sketch/fit-baseline';
 import { cutFor, Novelty, type NoveltyShare } from '@drover/sketch/novelty';
 import { bindBaseline, type WindowReference } from '@drover/sketch/window-sketch';
 import type { Manifest, TensorSpec } from '@drover/trust/documents';
@@ -60,17 +61,6 @@ export function checkSignature(manifest: Manifest, model: Uint8Array): Result<Mo
   return wrong === undefined ? info : refuse('onnx_signature_mismatch', wrong);
 }
 
-/** Undefined when rows of fields cannot feed the model: no task, or an input whose columns are no features. */
-export function layoutOf(manifest: Pick<Manifest, 'task' | 'features' | 'inputs'>): Layout | undefined {
-  const { task, features, inputs } = manifest;
-  if (!task || features.length === 0) return undefined;
-  if (inputs.some(({ name }) => !features.some(({ input }) => input === name))) return undefined;
-  const places = features.map(({ name, kind, input, index }) => ({ name, kind, input, index }));
-  if (task.kind === 'regression') return { features: places, answer: { kind: 'regression', output: task.output } };
-  const { classes, label, probabilities } = task;
-  return { features: places, answer: { kind: 'classification', classes, label, probabilities } };
-}
-
 const isNear = (given: number, wanted: number, tolerance: number, isRelative: boolean): boolean =>
   Math.abs(given - wanted) <= tolerance * (isRelative ? Math.max(1, Math.abs(wanted)) : 1);
 
@@ -123,12 +113,9 @@ function readReference(manifest: Manifest, blobs: BlobStore): Result<Bound> {
   if (!bytes.ok) return bytes;
   const baseline = parseBaseline(bytes.value);
   if (!baseline.ok) return baseline;
+  const misfit = findMisfit(baseline.value, manifest);
+  if (misfit !== undefined) return refuse('baseline_invalid', misfit);
   const reference = bindBaseline(baseline.value, ref.sha256);
-  const known = new Set(manifest.features.map(({ name, kind }) => `${kind} ${name}`));
-  const stray =
-    reference.numericNames.find((name) => !known.has(`numeric ${name}`)) ??
-    reference.categoricalNames.find((name) => !known.has(`categorical ${name}`));
-  if (stray !== undefined) return refuse('baseline_invalid', `The feature "${stray}" is not one of the manifest.`);
   const gauge = (share: NoveltyShare) => makeGauge(manifest, baseline.value, share);
   const novelty = manifest.rules?.novelty;
   const asked = novelty && gauge(novelty.share);

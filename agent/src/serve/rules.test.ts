@@ -93,7 +93,11 @@ describe('rules', () => {
 
   it('take the hard ranges of the baseline, unless they name the field themselves', () => {
     const numeric = (hardLow: number, hardHigh: number) => ({ hardLow, hardHigh }) as never;
-    const reference = { numericNames: ['heat', 'load'], numeric: [numeric(-5, 5), numeric(0, 1)] } as never;
+    const reference = {
+      numericNames: ['heat', 'load'],
+      numericFrom: [],
+      numeric: [numeric(-5, 5), numeric(0, 1)],
+    } as never;
     const rules = { limits: { action: 'flag', fields: [{ field: 'load', high: 9 }] } } as const;
     const judge = makeJudge(
       manifestWith({ limits: { ...rules.limits, fields: [...rules.limits.fields] } }),

@@ -39,7 +39,7 @@ function listLimits({ features, rules }: Manifest, reference: WindowReference | 
   const limits = new Map<string, Limit>();
   for (const [i, field] of (reference?.numericNames ?? []).entries()) {
     const { hardLow, hardHigh } = reference?.numeric[i] ?? {};
-    if (hardLow === undefined || hardHigh === undefined) continue;
+    if (hardLow === undefined || hardHigh === undefined || reference?.numericFrom[i]) continue;
     limits.set(field, { place: numeric.indexOf(field), field, low: hardLow, high: hardHigh });
   }
   // As float32: that is what the value is when it is compared.

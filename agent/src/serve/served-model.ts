@@ -1,9 +1,8 @@
 // The prediction path of one loaded model: row in, answer out, statistics counted, prediction remembered. Never loads,
 // never switches.
 import { type Refusal, refuse } from '@drover/core/reasons';
-import type { InputColumns } from '@drover/infer/layout';
-import { planInputs } from '@drover/infer/layout';
-import type { RowAnswer } from '@drover/infer/predictor';
+import { type AnswerLayout, answerOf } from '@drover/infer/layout';
+import { pickLargest, type RowAnswer } from '@drover/infer/predictor';
 import type { Feeds, Outputs } from '@drover/infer/runtime';
 import type { Capture } from '../capture/capture.ts';
 import { makeWithholding } from '../capture/personal.ts';
@@ -15,7 +14,7 @@ import type { AnswerCounts } from './answer-counts.ts';
 import { makeBreaker } from './breaker.ts';
 import type { LoadedModel } from './bundle.ts';
 import { type FieldReader, type Fields, makeFieldReader } from './fields.ts';
-import { gatherRow, planBaseline } from './row-places.ts';
+import { gatherRow, makeRowCounter, planGathering } from './row-counter.ts';
 import type { Verdict } from './rules.ts';
 
 /** One answer to named fields. `label` for a classification, `value` for a regression; neither where nobody could answer. */
@@ -88,8 +87,8 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     gauge: model.gauge(0.01),
   });
   const { sketch } = stream;
-  const baseline = planBaseline(model.reference, model);
-  const answer = predictor?.layout.answer;
+  const counter = makeRowCounter(model.manifest, sketch, deps.personal);
+  const answer = model.manifest.task && answerOf(model.manifest.task);
   const classes = answer?.kind === 'classification' ? answer.classes : [];
   const value = new Float64Array(1);
   let failures = 0;
@@ -101,29 +100,6 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
   const release = (): void => {
     if (isRetired && running === 0) void model.session.release();
   };
-
-  /** Counts one row; every statement here is on the hot path and allocates nothing. */
-  function countRow(
-    x: Float32Array,
-    offset: number,
-    causes: Uint8Array | undefined,
-    c: readonly string[],
-    cOffset: number,
-  ): void {
-    if (baseline.places === undefined) sketch.addRow(x, offset, causes);
-    else {
-      for (let i = 0; i < baseline.places.length; i++) {
-        const place = baseline.places[i] ?? 0;
-        baseline.x[i] = x[offset + place] ?? Number.NaN;
-        baseline.causes[i] = causes?.[place] ?? 0;
-      }
-      sketch.addRow(baseline.x, 0, baseline.causes);
-    }
-    for (let i = 0; i < baseline.texts.length; i++) {
-      const text = c[cOffset + (baseline.texts[i] ?? 0)];
-      sketch.addCategorical(i, text === '' ? undefined : text);
-    }
-  }
 
   /** Counts what was answered and remembers it; returns the prediction's number. */
   function countAnswer(
@@ -175,7 +151,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     if (verdict) answers?.because(verdict.reason);
     // From here on nobody sees what is personal.
     withholding?.blank(x, c);
-    countRow(x, 0, causes, c, 0);
+    counter.fields(x, causes, c);
     const number = countAnswer(given.classIndex, given.probabilities, 0, given.value, (end - start) * 1000, end);
     decisions?.row(context, number, x, c, given, classes.length > 0, answerer(because), verdict?.reason ?? because);
     captured?.consider(number, x, c, given);
@@ -295,8 +271,8 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
 
   const nameId = (_: RowAnswer, number: number) => ({ ok: true as const, predictionId: `${bootId}-${number}` });
 
-  const plans = predictor && planInputs(model.session.inputs, predictor.layout.features);
-  const columns: readonly InputColumns[] = plans?.ok ? plans.value : [];
+  const gathering = planGathering(model.manifest);
+  const countOf = (wanted: string): number => model.manifest.features.filter(({ kind }) => kind === wanted).length;
 
   return {
     ...model,
@@ -351,36 +327,46 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
 
   function countRows(feeds: Feeds, outputs: Outputs, rows: number, start: number, end: number): number | undefined {
     const us = ((end - start) * 1000) / Math.max(1, rows);
-    if (!predictor || !answer) {
-      for (let row = 0; row < rows; row++) {
-        sketch.addRow(baseline.x, 0);
-        sketch.addLatency(us);
-        stream.noteRow(end);
-      }
-      return rows > 0 ? ring.skip(rows) : undefined;
-    }
-    const x = new Float32Array(predictor.numericCount);
-    const c = Array.from({ length: predictor.categoricalCount }, () => '');
+    const x = new Float32Array(countOf('numeric'));
+    const c = Array.from({ length: countOf('categorical') }, () => '');
     let first: number | undefined;
     for (let row = 0; row < rows; row++) {
-      for (const plan of columns) gatherRow(plan, feeds[plan.name], row, x, c);
+      gatherRow(gathering, feeds, row, rows, x, c);
       withholding?.blank(x, c);
-      countRow(x, 0, undefined, c, 0);
-      const number = countOutputs(outputs, row, us, end);
+      counter.tensors(feeds, row, rows, x, c);
+      const number = countOutputs(outputs, row, rows, us, end);
       first ??= number;
     }
     return first;
   }
 
-  function countOutputs(outputs: Outputs, row: number, us: number, at: number): number {
-    if (answer?.kind !== 'classification') {
-      const y = Number(outputs[answer?.output ?? '']?.data[row] ?? Number.NaN);
+  function countOutputs(outputs: Outputs, row: number, rows: number, us: number, at: number): number {
+    if (!answer) {
+      sketch.addLatency(us);
+      stream.noteRow(at);
+      return ring.skip(1);
+    }
+    if (answer.kind !== 'classification') {
+      const y = Number(outputs[answer.output]?.data[row] ?? Number.NaN);
       return countAnswer(-1, NO_SCORES, 0, y, us, at);
     }
     const data = outputs[answer.probabilities ?? '']?.data;
-    const scores = data instanceof Float32Array || data instanceof Float64Array ? data : NO_SCORES;
-    const label = outputs[answer.label ?? '']?.data[row];
-    const index = typeof label === 'string' ? classes.indexOf(label) : Number(label ?? -1);
-    return countAnswer(index, scores, row * classes.length, Number.NaN, us, at);
+    const isFloat = data instanceof Float32Array || data instanceof Float64Array;
+    const scores = isFloat && data.length === rows * classes.length ? data : NO_SCORES;
+    const offset = scores.length === 0 ? 0 : row * classes.length;
+    return countAnswer(indexOfAnswer(answer, outputs, row, scores, offset), scores, offset, Number.NaN, us, at);
+  }
+
+  /** The class that the model names, or else the most probable one; -1 where it names none of them. */
+  function indexOfAnswer(
+    { label }: AnswerLayout & { kind: 'classification' },
+    outputs: Outputs,
+    row: number,
+    scores: Float32Array | Float64Array,
+    offset: number,
+  ): number {
+    const named = label === undefined ? undefined : outputs[label]?.data[row];
+    if (named !== undefined) return typeof named === 'string' ? classes.indexOf(named) : Number(named);
+    return scores.length === 0 ? -1 : pickLargest(scores, offset, classes.length);
   }
 }

@@ -1,13 +1,15 @@
 // Decides whether the files of a bundle fit each other and the manifest that names them: the model is sound, the
 // baseline counts the same features, the vectors are answered by every runtime. Never signs and never registers.
 import { accept, type Result, refuse } from '@drover/core/reasons';
+import { layoutOf } from '@drover/infer/layout';
 import { checkModel, type ModelInfo } from '@drover/onnx/check';
+import { findMisfit } from '@drover/sketch/fit-baseline';
 import { parseBaseline } from '@drover/sketch/parse-baseline';
 import type { BlobRef, Manifest } from '@drover/trust/documents';
 import { parseVectors } from '@drover/trust/vectors';
 import { storeChunkList } from '../blobs/chunk-lists.ts';
 import type { RegistryDeps } from './deps.ts';
-import { type Described, layoutOf } from './propose.ts';
+import type { Described } from './propose.ts';
 import type { TrialReport } from './trial-request.ts';
 
 type WithRules = Described & Pick<Manifest, 'rules'>;
@@ -71,13 +73,8 @@ async function checkBaseline(deps: BundleDeps, sha256: string, described: WithRu
   if (!baseline.ok) return baseline;
   if (described.rules?.novelty && !baseline.value.noveltyCuts)
     return refuse('baseline_invalid', 'The rules ask for novelty, and it is not calibrated for that: make it again.');
-  const known = new Set(described.features.map(({ name, kind }) => `${kind} ${name}`));
-  const stray = baseline.value.features.find(({ name, kind }) => !known.has(`${kind} ${name}`));
-  if (stray !== undefined)
-    return refuse(
-      'baseline_invalid',
-      `It counts the ${stray.kind} feature "${stray.name}", which the model does not have.`,
-    );
+  const misfit = findMisfit(baseline.value, described);
+  if (misfit !== undefined) return refuse('baseline_invalid', misfit);
   const { output } = baseline.value;
   if (output?.kind === 'classification' && described.task?.kind === 'classification') {
     const same =

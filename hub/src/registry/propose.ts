@@ -1,7 +1,6 @@
 // Decides what a manifest says about an ONNX file: tensors, features and task, from its own metadata where it has any.
 // Pure; never reads a file, and never makes up a task that the outputs do not show.
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import type { Layout } from '@drover/infer/layout';
 import type { ModelInfo, ValueInfo } from '@drover/onnx/check';
 import { Feature, type Manifest, Task, TensorSpec } from '@drover/trust/documents';
 import Value from 'typebox/value';
@@ -155,6 +154,16 @@ function inferTask(
     return accept(task);
   }
   const columns = table === undefined ? undefined : columnsOf(table);
+  const told = classes ?? schema?.classes ?? [];
+  if (table !== undefined && labels.length === 0 && tables.length === 1 && told.length >= 2) {
+    if (columns !== undefined && columns !== told.length)
+      return refuse(
+        'manifest_invalid',
+        `${told.length} classes were named and "${table.name}" has ${columns} columns.`,
+      );
+    warnings.push(`"${table.name}" is taken as the probabilities of the classes; the most probable one is the answer.`);
+    return accept({ kind: 'classification', classes: [...told], probabilities: table.name });
+  }
   if (table !== undefined && labels.length === 0 && tables.length === 1 && (columns === 1 || columns === undefined)) {
     return accept({ kind: 'regression', output: table.name });
   }
@@ -190,16 +199,4 @@ export function proposeDescription(info: ModelInfo, options: ProposeOptions = {}
     runtime,
   };
   return accept({ described, warnings });
-}
-
-/** How the predictor reads rows and answers; undefined when not every input is a table of features, or there is no task. */
-export function layoutOf(described: Pick<Manifest, 'features' | 'inputs' | 'task'>): Layout | undefined {
-  const { features, inputs, task } = described;
-  if (task === undefined || features.length === 0) return undefined;
-  if (inputs.some(({ name }) => !features.some(({ input }) => input === name))) return undefined;
-  const answer: Layout['answer'] =
-    task.kind === 'regression'
-      ? { kind: 'regression', output: task.output }
-      : { kind: 'classification', classes: task.classes, label: task.label, probabilities: task.probabilities };
-  return { features: features.map(({ name, kind, input, index }) => ({ name, kind, input, index })), answer };
 }

@@ -30,6 +30,37 @@ export interface Layout {
   readonly answer: AnswerLayout;
 }
 
+/** The parts of a manifest that say how rows of fields feed the model and what it answers. */
+export interface DescribedModel {
+  readonly features: readonly Feature[];
+  readonly inputs: readonly { readonly name: string }[];
+  readonly task?: DescribedTask | undefined;
+}
+export type DescribedTask =
+  | {
+      readonly kind: 'classification';
+      readonly classes: readonly string[];
+      readonly label?: string | undefined;
+      readonly probabilities: string;
+    }
+  | { readonly kind: 'regression'; readonly output: string };
+
+export function answerOf(task: DescribedTask): AnswerLayout {
+  if (task.kind === 'regression') return { kind: 'regression', output: task.output };
+  const { classes, label, probabilities } = task;
+  return { kind: 'classification', classes, ...(label !== undefined && { label }), probabilities };
+}
+
+/** Undefined when rows of fields cannot feed the model: no task, or an input whose columns are no features. */
+export function layoutOf({ features, inputs, task }: DescribedModel): Layout | undefined {
+  if (!task || features.length === 0) return undefined;
+  if (inputs.some(({ name }) => !features.some(({ input }) => input === name))) return undefined;
+  return {
+    features: features.map(({ name, kind, input, index }) => ({ name, kind, input, index })),
+    answer: answerOf(task),
+  };
+}
+
 export type NumericType = 'float32' | 'float64';
 
 /** One input tensor and which feature of a row goes to which of its columns. */

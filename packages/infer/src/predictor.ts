@@ -96,7 +96,7 @@ const isReal = (data: TensorValue['data'] | undefined): data is Float32Array | F
   data instanceof Float32Array || data instanceof Float64Array;
 
 /** Column of the largest value of one row; the first of equals. */
-function pickLargest(values: Float32Array | Float64Array, start: number, count: number): number {
+export function pickLargest(values: Float32Array | Float64Array, start: number, count: number): number {
   let best = 0;
   for (let column = 1; column < count; column += 1) {
     if ((values[start + column] ?? 0) > (values[start + best] ?? 0)) best = column;

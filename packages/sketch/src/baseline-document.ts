@@ -1,6 +1,7 @@
 // Owns the words of the baseline document, its limits and its bytes. Never computes it from data (build) or trusts it (parse).
 
 import { shorten } from './float32.ts';
+import { IMAGE_MEASURES, type ImageShape, type TensorShape } from './tensor-measures.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export const BASELINE_TYPE = 'drover.baseline/1';
@@ -32,14 +33,60 @@ export interface NumericDistribution {
   readonly missing: number;
 }
 
+/** Input fields that are text, and input tensors: not counted themselves, but by what is measured of each. */
+export const MAX_SOURCES = 64;
+export interface TextSource {
+  readonly name: string;
+  readonly kind: 'text';
+  /** Hashes of words of training (text-measures.ts), ascending, up to 2,048. */
+  readonly vocabulary: readonly number[];
+}
+export interface TensorSource extends TensorShape {
+  readonly name: string;
+  readonly kind: 'tensor';
+}
+export type BaselineSource = TextSource | TensorSource;
+
+/** What is taken of an input, and the kind of feature that it makes. `truth` is a numeric field that is 0 or 1 in training. */
+export const TAKES = {
+  truth: { of: 'field', makes: 'categorical' },
+  length: { of: 'text', makes: 'numeric' },
+  unknown_words: { of: 'text', makes: 'numeric' },
+  script: { of: 'text', makes: 'categorical' },
+  projection: { of: 'tensor', makes: 'numeric' },
+  brightness: { of: 'image', makes: 'numeric' },
+  contrast: { of: 'image', makes: 'numeric' },
+  sharpness: { of: 'image', makes: 'numeric' },
+  saturation: { of: 'image', makes: 'numeric' },
+} as const satisfies Record<
+  string,
+  { of: 'field' | BaselineSource['kind'] | 'image'; makes: 'numeric' | 'categorical' }
+>;
+export type Take = keyof typeof TAKES;
+export const isImageTake = (take: Take): take is (typeof IMAGE_MEASURES)[number] =>
+  (IMAGE_MEASURES as readonly string[]).includes(take);
+/** Categories of a `truth`, in this order. */
+export const TRUTHS = ['false', 'true'] as const;
+
+/** The feature is not the field of its name, but this of another input. */
+export interface Derivation {
+  /** Name of a source of the baseline; of a `truth` the field. */
+  readonly source: string;
+  readonly take: Take;
+  /** Of a `projection` which, 0 to 15; otherwise 0. */
+  readonly index: number;
+}
+
 export interface NumericFeature extends NumericDistribution {
   readonly name: string;
   readonly kind: 'numeric';
+  readonly from?: Derivation;
 }
 
 export interface CategoricalFeature {
   readonly name: string;
   readonly kind: 'categorical';
+  readonly from?: Derivation;
   /** Up to 256 categories, the most frequent first. */
   readonly dictionary: readonly string[];
   /** One for each category, then other, then missing. */
@@ -87,6 +134,8 @@ export interface Baseline {
   /** Training rows that it was made of. */
   readonly rows: number;
   readonly features: readonly BaselineFeature[];
+  /** Absent where every feature is a field of its own. */
+  readonly sources?: readonly BaselineSource[];
   readonly output?: BaselineOutput;
   /** Absent in baselines of 0.1. */
   readonly noveltyCuts?: NoveltyCuts;
@@ -96,20 +145,38 @@ export interface Baseline {
 
 /** The document as UTF-8 JSON; cut points in the shortest decimal form of their float32. Equal baselines give equal bytes. */
 export function encodeBaseline(baseline: Baseline): Uint8Array {
-  const { type, rows, features, output, noveltyCuts, together } = baseline;
+  const { type, rows, features, sources, output, noveltyCuts, together } = baseline;
   const document = {
     type,
     rows,
     features: features.map((f) =>
       f.kind === 'numeric'
-        ? { name: f.name, kind: f.kind, ...orderDistribution(f) }
-        : { name: f.name, kind: f.kind, dictionary: f.dictionary, refCounts: f.refCounts },
+        ? { ...orderName(f), ...orderDistribution(f) }
+        : { ...orderName(f), dictionary: f.dictionary, refCounts: f.refCounts },
     ),
+    ...(sources === undefined ? {} : { sources: sources.map(orderSource) }),
     ...(output === undefined ? {} : { output: orderOutput(output) }),
     ...(noveltyCuts === undefined ? {} : { noveltyCuts }),
     ...(together === undefined ? {} : { together }),
   };
   return encodeUtf8(JSON.stringify(document));
+}
+
+function orderName({ name, kind, from }: BaselineFeature): object {
+  if (from === undefined) return { name, kind };
+  const { source, take, index } = from;
+  return { name, kind, from: { source, take, ...(take === 'projection' ? { index } : {}) } };
+}
+
+function orderSource(source: BaselineSource): object {
+  const { name, kind } = source;
+  if (source.kind === 'text') return { name, kind, vocabulary: source.vocabulary };
+  const { size, seed, image } = source;
+  return { name, kind, size, seed, ...(image === undefined ? {} : { image: orderImage(image) }) };
+}
+
+function orderImage({ height, width, channels, isChannelsLast, low, high }: ImageShape): object {
+  return { height, width, channels, isChannelsLast, low: shorten(low), high: shorten(high) };
 }
 
 function orderOutput(output: BaselineOutput): object {

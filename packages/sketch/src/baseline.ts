@@ -2,4 +2,5 @@
 
 export * from './baseline-document.ts';
 export * from './build-baseline.ts';
+export type { CategoricalColumn, NumericColumn, TensorColumn, TrainingColumn } from './derive-columns.ts';
 export * from './parse-baseline.ts';

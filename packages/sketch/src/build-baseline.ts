@@ -13,16 +13,26 @@ import {
   MAX_MAGNITUDE,
   MAX_NAME,
   MIN_SCALE,
+  type NoveltyCuts,
   type NumericDistribution,
   type TogetherMoments,
+  TRUTHS,
 } from './baseline-document.ts';
+import {
+  type CategoricalColumn,
+  type CountedColumn,
+  deriveColumns,
+  isNumeric,
+  type NumericColumn,
+  seedOf,
+  type TrainingColumn,
+} from './derive-columns.ts';
 import { MAX_FLOAT32, nextDown, nextUp } from './float32.ts';
 import { findNoveltyCuts, Novelty } from './novelty.ts';
 import { MAX_REF_BINS, RefEdges, RefHist } from './ref-hist.ts';
 import { accept, refuse, type SketchResult } from './result.ts';
 import { MAX_CLASSES, SCORE_BINS, Scores, scoreBinOf } from './scores.ts';
 import { BLOCK_ROWS, MOST_MULTIPLIED, prepareTogether, STEPS, Together } from './together.ts';
-import { encodeUtf8 } from './utf8.ts';
 import { prepareNumbers } from './window-sketch.ts';
 
 /** Quantiles that end the reference range. */
@@ -31,19 +41,6 @@ const REF_TAIL = 0.0005;
 const TAIL_STEPS = [0.5, 2, 8] as const;
 /** At most this many values get a bin of their own. */
 const MAX_ATOMS = 24;
-
-/** NaN is missing in numbers, undefined in text. Hard limits are in the unit of the column. */
-export interface NumericColumn {
-  readonly name: string;
-  readonly values: Float64Array | Float32Array;
-  readonly hardLow?: number;
-  readonly hardHigh?: number;
-}
-export interface CategoricalColumn {
-  readonly name: string;
-  readonly values: readonly (string | undefined)[];
-}
-export type TrainingColumn = NumericColumn | CategoricalColumn;
 
 /** Outputs of the finished model on the training (better: on held-out) rows. Probabilities are row by row, one for each class. */
 export type TrainingOutputs =
@@ -57,7 +54,10 @@ export type TrainingOutputs =
   | { readonly kind: 'regression'; readonly predictions: Float64Array | Float32Array };
 
 /** Builds the baseline, or says which column cannot have one. All values are taken as float32, as the model gets them. */
-export function buildBaseline(columns: readonly TrainingColumn[], outputs?: TrainingOutputs): SketchResult<Baseline> {
+export function buildBaseline(given: readonly TrainingColumn[], outputs?: TrainingOutputs): SketchResult<Baseline> {
+  const derived = deriveColumns(given);
+  if (!derived.ok) return derived;
+  const { columns, sources } = derived.value;
   if (columns.length > MAX_FEATURES)
     return refuse('baseline_invalid', `${columns.length} features, limit ${MAX_FEATURES}`);
   const rows = columns[0]?.values.length ?? 0;
@@ -69,13 +69,14 @@ export function buildBaseline(columns: readonly TrainingColumn[], outputs?: Trai
     if (names.has(name)) return refuse('baseline_invalid', `the name ${name} occurs twice`);
     names.add(name);
     if (values.length !== rows) return refuse('baseline_invalid', `${name} has ${values.length} rows and not ${rows}`);
-    if (!isNumericColumn(column)) {
-      features.push(describeCategories(column));
+    const head = { name, ...(column.from && { from: column.from }) };
+    if (!isNumeric(column)) {
+      features.push({ ...head, kind: 'categorical', ...describeCategories(column) });
       continue;
     }
     const distribution = describeNumbers(name, column.values, column.hardLow, column.hardHigh);
     if (!distribution.ok) return distribution;
-    features.push({ name, kind: 'numeric', ...distribution.value });
+    features.push({ ...head, kind: 'numeric', ...distribution.value });
   }
   const output = outputs === undefined ? accept(undefined) : describeOutputs(outputs);
   if (!output.ok) return output;
@@ -83,8 +84,9 @@ export function buildBaseline(columns: readonly TrainingColumn[], outputs?: Trai
     type: BASELINE_TYPE,
     rows,
     features,
+    ...(sources.length === 0 ? {} : { sources }),
     ...(output.value === undefined ? {} : { output: output.value }),
-    ...(features.length === 0 || rows === 0 ? {} : { noveltyCuts: calibrateNovelty(columns, features, rows) }),
+    ...(rows === 0 ? {} : calibrateNovelty(given, features, rows)),
     ...describeTogether(columns, features, rows),
   };
   const size = encodeBaseline(baseline).length;
@@ -96,12 +98,17 @@ export function buildBaseline(columns: readonly TrainingColumn[], outputs?: Trai
 /** Rows that novelty is calibrated on, spread over all: the tail that matters is then known well enough. */
 const NOVELTY_ROWS = 50_000;
 
-function calibrateNovelty(columns: readonly TrainingColumn[], features: readonly BaselineFeature[], rows: number) {
-  const numbers = columns.filter(isNumericColumn);
-  const texts = columns.filter((column) => !isNumericColumn(column));
+function calibrateNovelty(
+  given: readonly TrainingColumn[],
+  features: readonly BaselineFeature[],
+  rows: number,
+): { readonly noveltyCuts?: NoveltyCuts } {
+  const numbers = given.filter(isNumeric);
+  const texts = given.filter((column): column is CategoricalColumn => !('tensor' in column) && !isNumeric(column));
   const novelty = new Novelty({ features }, ({ kind, name }) =>
     (kind === 'numeric' ? numbers : texts).findIndex((column) => column.name === name),
   );
+  if (novelty.size === 0) return {};
   const step = Math.max(1, rows / NOVELTY_ROWS);
   const x = new Float32Array(numbers.length);
   const scores = Float64Array.from({ length: Math.floor(rows / step) }, (_, i) => {
@@ -112,7 +119,7 @@ function calibrateNovelty(columns: readonly TrainingColumn[], features: readonly
       texts.map((column) => column.values[row] as string | undefined),
     );
   });
-  return findNoveltyCuts(scores);
+  return { noveltyCuts: findNoveltyCuts(scores) };
 }
 
 /** Rows that are measured together, spread over all, and how many for each number a covariance takes. */
@@ -120,11 +127,11 @@ const TOGETHER_ROWS = 50_000;
 const ROWS_EACH = 10;
 
 function describeTogether(
-  columns: readonly TrainingColumn[],
+  columns: readonly CountedColumn[],
   features: readonly BaselineFeature[],
   rows: number,
 ): { readonly together?: TogetherMoments } {
-  const numbers = columns.filter(isNumericColumn);
+  const numbers = columns.filter(isNumeric);
   if (numbers.length < 2) return {};
   const described = features.filter((feature) => feature.kind === 'numeric');
   const names = numbers.map(({ name }) => name).join('\n');
@@ -156,30 +163,23 @@ function describeTogether(
   };
 }
 
-/** FNV-1a: models of other features are projected in other ways, and the same one always alike. */
-function seedOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of encodeUtf8(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash;
-}
-
-const isNumericColumn = (column: TrainingColumn): column is NumericColumn => !Array.isArray(column.values);
-
-function describeCategories(column: CategoricalColumn): CategoricalFeature {
+function describeCategories(
+  column: CountedColumn & CategoricalColumn,
+): Pick<CategoricalFeature, 'dictionary' | 'refCounts'> {
   const tally = new Map<string, number>();
   let missing = 0;
   for (const value of column.values) {
     if (value === undefined) missing++;
     else tally.set(value, (tally.get(value) ?? 0) + 1);
   }
+  if (column.from?.take === 'truth')
+    return { dictionary: TRUTHS, refCounts: [...TRUTHS.map((text) => tally.get(text) ?? 0), 0, missing] };
   const known = [...tally]
     .filter(([text]) => text.length <= MAX_NAME && text.isWellFormed())
     .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
     .slice(0, MAX_DICTIONARY);
   const counted = known.reduce((sum, [, n]) => sum + n, 0);
   return {
-    name: column.name,
-    kind: 'categorical',
     dictionary: known.map(([text]) => text),
     refCounts: [...known.map(([, n]) => n), column.values.length - missing - counted, missing],
   };

@@ -20,6 +20,11 @@ interface NumericTable {
   readonly surprises: Float64Array;
   readonly missing: number;
 }
+interface TruthTable {
+  readonly place: number;
+  /** Of 0, of 1, of another number, of none. */
+  readonly surprises: Float64Array;
+}
 interface TextTable {
   readonly place: number;
   readonly surprises: ReadonlyMap<string, number>;
@@ -48,17 +53,28 @@ function tableOfTexts({ dictionary, refCounts }: CategoricalFeature, place: numb
   return { place, surprises, other: at(dictionary.length), missing: at(dictionary.length + 1) };
 }
 
+function tableOfTruth({ refCounts }: CategoricalFeature, place: number): TruthTable {
+  const total = refCounts.reduce((sum, n) => sum + n, 0);
+  return { place, surprises: Float64Array.from(refCounts, (n) => surprise(n, total, refCounts.length)) };
+}
+
 /** Scores rows whose numbers and texts stand at places of their own. */
 export class Novelty {
   private readonly numbers: readonly NumericTable[];
+  private readonly truths: readonly TruthTable[];
   private readonly texts: readonly TextTable[];
-  private readonly count: number;
+  /** Fields that are scored: what is measured of texts and tensors is not. */
+  readonly size: number;
 
-  /** @param placeOf where a feature of the baseline stands among the numbers, or among the texts, of a row. */
+  /** @param placeOf where a field stands among the numbers, or among the texts, of a row. */
   constructor({ features }: Pick<Baseline, 'features'>, placeOf: (feature: { kind: string; name: string }) => number) {
-    this.numbers = features.filter((f) => f.kind === 'numeric').map((f) => tableOf(f, placeOf(f)));
-    this.texts = features.filter((f) => f.kind === 'categorical').map((f) => tableOfTexts(f, placeOf(f)));
-    this.count = Math.max(1, features.length);
+    const fields = features.filter((f) => f.from === undefined);
+    this.numbers = fields.filter((f) => f.kind === 'numeric').map((f) => tableOf(f, placeOf(f)));
+    this.texts = fields.filter((f) => f.kind === 'categorical').map((f) => tableOfTexts(f, placeOf(f)));
+    this.truths = features
+      .filter((f) => f.kind === 'categorical' && f.from?.take === 'truth')
+      .map((f) => tableOfTruth(f as CategoricalFeature, placeOf({ kind: 'numeric', name: f.from?.source ?? '' })));
+    this.size = fields.length + this.truths.length;
   }
 
   /** Mean surprise of the features in nats: one look-up each, nothing allocated. '' and undefined are a missing text, NaN a missing number. */
@@ -69,12 +85,17 @@ export class Novelty {
       const value = x[table.place] as number;
       sum += Number.isNaN(value) ? table.missing : (table.surprises[table.edges.indexOf(value)] as number);
     }
+    for (let i = 0; i < this.truths.length; i++) {
+      const { place, surprises } = this.truths[i] as TruthTable;
+      const value = x[place] as number;
+      sum += surprises[value === 0 || value === 1 ? value : Number.isNaN(value) ? 3 : 2] as number;
+    }
     for (let i = 0; i < this.texts.length; i++) {
       const table = this.texts[i] as TextTable;
       const text = c[table.place];
       sum += text === undefined || text === '' ? table.missing : (table.surprises.get(text) ?? table.other);
     }
-    return sum / this.count;
+    return sum / Math.max(1, this.size);
   }
 }
 

@@ -5,21 +5,30 @@ import {
   type Baseline,
   type BaselineFeature,
   type BaselineOutput,
+  type BaselineSource,
   type ClassBins,
+  type Derivation,
+  isImageTake,
   MAX_BASELINE_BYTES,
   MAX_DICTIONARY,
   MAX_FEATURES,
   MAX_MAGNITUDE,
   MAX_NAME,
+  MAX_SOURCES,
   MIN_SCALE,
   type NoveltyCuts,
   type NumericDistribution,
+  TAKES,
+  type Take,
   type TogetherMoments,
+  TRUTHS,
 } from './baseline-document.ts';
 import { MAX_FLOAT32, nextUp } from './float32.ts';
 import { MAX_CUTS, MIN_CUTS, TAIL_BINS } from './ref-hist.ts';
 import { accept, refuse, type SketchResult } from './result.ts';
 import { MAX_CLASSES, SCORE_BINS } from './scores.ts';
+import { type ImageShape, MAX_TENSOR, TENSOR_PROJECTIONS } from './tensor-measures.ts';
+import { MAX_VOCABULARY } from './text-measures.ts';
 import { MOST_MULTIPLIED, PROJECTIONS } from './together.ts';
 import { decodeUtf8 } from './utf8.ts';
 
@@ -89,6 +98,12 @@ class Check {
     return counts;
   }
 
+  word(value: unknown, where: string): number {
+    const n = this.count(value, where);
+    if (n > 0xffff_ffff) this.say(`${where} is too large`);
+    return n;
+  }
+
   name(value: unknown, where: string, least = 1): string {
     if (typeof value === 'string' && value.length >= least && value.length <= MAX_NAME) return value;
     this.say(`${where} is not a name`);
@@ -103,8 +118,13 @@ class Check {
 function readBaseline(check: Check, document: unknown): Baseline {
   if (check.field(document, 'type') !== BASELINE_TYPE) check.say(`the type is not ${BASELINE_TYPE}`);
   const rows = check.count(check.field(document, 'rows'), 'rows');
+  const sources =
+    check.field(document, 'sources') === undefined
+      ? undefined
+      : check.list(check.field(document, 'sources'), 'sources', 0, MAX_SOURCES, (source) => readSource(check, source));
+  checkSources(check, sources ?? []);
   const features = check.list(check.field(document, 'features'), 'features', 0, MAX_FEATURES, (f) =>
-    readFeature(check, f),
+    readFeature(check, f, sources ?? []),
   );
   check.distinct(
     features.map((f) => f.name),
@@ -115,6 +135,7 @@ function readBaseline(check: Check, document: unknown): Baseline {
     type: BASELINE_TYPE,
     rows,
     features,
+    ...(sources === undefined ? {} : { sources }),
     ...(output === undefined ? {} : { output: readOutput(check, output) }),
     ...(check.field(document, 'noveltyCuts') === undefined ? {} : { noveltyCuts: readNoveltyCuts(check, document) }),
     ...(check.field(document, 'together') === undefined
@@ -139,8 +160,7 @@ function readTogether(check: Check, document: unknown, features: number): Togeth
   if (means.some((_, i) => !((covariance[(i * (i + 1)) / 2 + i] ?? 0) >= 0)))
     check.say(`a variance ${where} is negative`);
   if (!isProjected) return { means, covariance };
-  const seed = check.count(check.field(value, 'seed'), `the seed ${where}`);
-  if (seed > 0xffff_ffff) check.say(`the seed ${where} is too large`);
+  const seed = check.word(check.field(value, 'seed'), `the seed ${where}`);
   return { seed, means, covariance };
 }
 
@@ -154,9 +174,84 @@ function readNoveltyCuts(check: Check, document: unknown): NoveltyCuts {
   return [often, seldom, never];
 }
 
-function readFeature(check: Check, value: unknown): BaselineFeature {
+function readSource(check: Check, value: unknown): BaselineSource {
+  const name = check.name(check.field(value, 'name'), 'a source');
+  const kind = check.field(value, 'kind');
+  if (kind === 'text') {
+    const where = `the vocabulary of ${name}`;
+    const vocabulary = check.list(check.field(value, 'vocabulary'), where, 0, MAX_VOCABULARY, (item) =>
+      check.word(item, where),
+    );
+    if (vocabulary.some((hash, i) => i > 0 && hash <= (vocabulary[i - 1] ?? 0))) check.say(`${where} does not ascend`);
+    return { name, kind, vocabulary };
+  }
+  if (kind !== 'tensor') check.say(`the kind of the source ${name} is not known`);
+  const size = readExtent(check, value, 'size', name);
+  const seed = check.word(check.field(value, 'seed'), `the seed of ${name}`);
+  const described = check.field(value, 'image');
+  if (described === undefined) return { name, kind: 'tensor', size, seed };
+  const image = readImage(check, described, name);
+  if (image.height * image.width * image.channels !== size) check.say(`the image of ${name} has another size`);
+  return { name, kind: 'tensor', size, seed, image };
+}
+
+function readExtent(check: Check, value: unknown, key: string, name: string): number {
+  const extent = check.count(check.field(value, key), `the ${key} of ${name}`);
+  if (extent < 1 || extent > MAX_TENSOR) check.say(`the ${key} of ${name} is not within 1 and ${MAX_TENSOR}`);
+  return extent;
+}
+
+function readImage(check: Check, value: unknown, name: string): ImageShape {
+  const [height = 0, width = 0, channels = 0] = ['height', 'width', 'channels'].map((key) =>
+    readExtent(check, value, key, name),
+  );
+  const isChannelsLast = check.field(value, 'isChannelsLast');
+  if (typeof isChannelsLast !== 'boolean') check.say(`isChannelsLast of ${name} is neither true nor false`);
+  const [low = 0, high = 0] = ['low', 'high'].map(
+    (key) => Math.fround(check.number(check.field(value, key), `${key} of ${name}`, -MAX_MAGNITUDE, MAX_MAGNITUDE)) + 0,
+  );
+  if (!(low < high)) check.say(`the pixels of ${name} have no range`);
+  return { height, width, channels, isChannelsLast: isChannelsLast === true, low, high };
+}
+
+/** What it takes to measure them is bounded together: a byte a value. */
+function checkSources(check: Check, sources: readonly BaselineSource[]): void {
+  check.distinct(
+    sources.map(({ name }) => name),
+    'sources',
+  );
+  const values = sources.reduce((sum, source) => sum + (source.kind === 'tensor' ? source.size : 0), 0);
+  if (values > MAX_TENSOR) check.say(`${values} values in all tensors, limit ${MAX_TENSOR}`);
+}
+
+function readFrom(
+  check: Check,
+  value: unknown,
+  name: string,
+  kind: unknown,
+  sources: readonly BaselineSource[],
+): { readonly from?: Derivation } {
+  if (value === undefined) return {};
+  const source = check.name(check.field(value, 'source'), `the source of ${name}`);
+  const take = check.field(value, 'take');
+  if (typeof take !== 'string' || !Object.hasOwn(TAKES, take)) {
+    check.say(`what is taken for ${name} is not known`);
+    return {};
+  }
+  const known = take as Take;
+  const { of, makes } = TAKES[known];
+  const found = sources.find((each) => each.name === source);
+  const has = isImageTake(known) ? found?.kind === 'tensor' && found.image !== undefined : found?.kind === of;
+  if (makes !== kind || (of !== 'field' && !has)) check.say(`there is no ${take} of ${source} for ${name}`);
+  const index = known === 'projection' ? check.count(check.field(value, 'index'), `the index of ${name}`) : 0;
+  if (index >= TENSOR_PROJECTIONS) check.say(`the index of ${name} is too large`);
+  return { from: { source, take: known, index } };
+}
+
+function readFeature(check: Check, value: unknown, sources: readonly BaselineSource[]): BaselineFeature {
   const name = check.name(check.field(value, 'name'), 'a feature');
   const kind = check.field(value, 'kind');
+  const derived = readFrom(check, check.field(value, 'from'), name, kind, sources);
   if (kind === 'categorical') {
     const dictionary = check.list(
       check.field(value, 'dictionary'),
@@ -167,10 +262,12 @@ function readFeature(check: Check, value: unknown): BaselineFeature {
     );
     check.distinct(dictionary, `the dictionary of ${name}`);
     const refCounts = check.counts(check.field(value, 'refCounts'), `refCounts of ${name}`, dictionary.length + 2);
-    return { name, kind, dictionary, refCounts };
+    if (derived.from?.take === 'truth' && dictionary.join() !== TRUTHS.join())
+      check.say(`the dictionary of ${name} is not ${TRUTHS.join(' and ')}`);
+    return { name, kind, ...derived, dictionary, refCounts };
   }
   if (kind !== 'numeric') check.say(`the kind of ${name} is not known`);
-  return { name, kind: 'numeric', ...readDistribution(check, value, name) };
+  return { name, kind: 'numeric', ...derived, ...readDistribution(check, value, name) };
 }
 
 function readDistribution(check: Check, value: unknown, name: string): NumericDistribution {

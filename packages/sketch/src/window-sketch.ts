@@ -1,6 +1,6 @@
 // Owns all statistics of one window against one baseline, and their bytes. Never knows which device, slot or time it is.
 
-import type { Baseline, NumericDistribution } from './baseline-document.ts';
+import type { Baseline, BaselineSource, Derivation, NumericDistribution } from './baseline-document.ts';
 import { Categories } from './categories.ts';
 import { ByteReader, ByteWriter } from './codec.ts';
 import { MAX_FLOAT32 } from './float32.ts';
@@ -29,6 +29,10 @@ export interface WindowReference {
   readonly numericNames: readonly string[];
   /** Categorical features in baseline order: the index of `addCategorical`. */
   readonly categoricalNames: readonly string[];
+  /** By numeric and by categorical feature: what it is taken of, where it is not a field of its own. */
+  readonly numericFrom: readonly (Derivation | undefined)[];
+  readonly categoricalFrom: readonly (Derivation | undefined)[];
+  readonly sources: readonly BaselineSource[];
   readonly numeric: readonly NumericReference[];
   readonly dictionaries: readonly ReadonlyMap<string, number>[];
   readonly classCount: number | undefined;
@@ -46,6 +50,9 @@ export function bindBaseline(baseline: Baseline, digest: string): WindowReferenc
     prefix: takeBaselinePrefix(digest),
     numericNames: numeric.map((f) => f.name),
     categoricalNames: categorical.map((f) => f.name),
+    numericFrom: numeric.map((f) => f.from),
+    categoricalFrom: categorical.map((f) => f.from),
+    sources: baseline.sources ?? [],
     numeric: prepared,
     dictionaries: categorical.map((f) => new Map(f.dictionary.map((text, place) => [text, place]))),
     classCount: output?.kind === 'classification' ? output.classes.length : undefined,
@@ -64,6 +71,9 @@ const UNBOUND: WindowReference = {
   prefix: NO_BASELINE,
   numericNames: [],
   categoricalNames: [],
+  numericFrom: [],
+  categoricalFrom: [],
+  sources: [],
   numeric: [],
   dictionaries: [],
   classCount: undefined,

@@ -43,7 +43,8 @@ export const Task = Type.Union([
   Type.Object({
     kind: Type.Literal('classification'),
     classes: Type.Array(Type.String({ maxLength: 256 }), { minItems: 2, maxItems: 1000 }),
-    label: Type.String({ maxLength: 256 }),
+    /** Output with the class of each row. Agents before 0.3 want one; without it the most probable class is the answer. */
+    label: Type.Optional(Type.String({ maxLength: 256 })),
     probabilities: Type.String({ maxLength: 256 }),
     threshold: Type.Optional(Type.Number()),
   }),
@@ -185,7 +186,7 @@ export function parseManifest(payload: Uint8Array): Result<Manifest> {
   const outputNames = new Set(outputs.map((o) => o.name));
   const needed =
     task === undefined ? [] : task.kind === 'regression' ? [task.output] : [task.label, task.probabilities];
-  const missing = needed.find((name) => !outputNames.has(name));
+  const missing = needed.find((name) => name !== undefined && !outputNames.has(name));
   if (missing !== undefined)
     return refuse('manifest_invalid', `The task names the output "${missing}", which does not exist.`);
   const problem = findRuleProblem(parsed.value);
