@@ -16,7 +16,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 export interface FieldReader {
   readonly row: Row;
   /**
-   * Fills the row from exact fields: each must be there, with the right type; null says that a value is missing. Refuses
+   * Fills the row from exact fields: each must be there, with the right type; true and false are the numbers 1 and 0; null says that a
+   * value is missing. Refuses
    * with input_missing, input_extra or input_type.
    */
   readStrict(fields: Fields): Refusal | undefined;
@@ -44,6 +45,10 @@ export function makeFieldReader(features: readonly Feature[]): FieldReader {
     causes[i] = ABSENT;
     x[i] = Number.NaN;
     if (value === null) return undefined;
+    if (typeof value === 'boolean') {
+      x[i] = Number(value);
+      return undefined;
+    }
     if (typeof value !== 'number')
       return refuse('input_type', `Field "${name}" takes a number and got ${typeof value}.`);
     if (Number.isNaN(value))

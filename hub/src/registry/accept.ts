@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import { checkModel } from '@drover/onnx/check';
+import { type Described, proposeDescription } from '@drover/trust/describe-model';
 import { type BlobRef, encodeDocument, type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
 import { type Signer, signPayload } from '@drover/trust/dsse';
 import type { OmsSigner } from '@drover/trust/oms/key';
@@ -12,7 +13,6 @@ import { CHAMPION } from './aliases.ts';
 import { referTo, tryBundle } from './bundle.ts';
 import type { RegistryDeps } from './deps.ts';
 import { findSameVersion } from './prepare.ts';
-import { type Described, proposeDescription } from './propose.ts';
 import { publishVersion } from './publish.ts';
 
 export interface TrainedFolder {

@@ -5,11 +5,11 @@ import { layoutOf } from '@drover/infer/layout';
 import { checkModel, type ModelInfo } from '@drover/onnx/check';
 import { findMisfit } from '@drover/sketch/fit-baseline';
 import { parseBaseline } from '@drover/sketch/parse-baseline';
+import type { Described } from '@drover/trust/describe-model';
 import type { BlobRef, Manifest } from '@drover/trust/documents';
 import { parseVectors } from '@drover/trust/vectors';
 import { storeChunkList } from '../blobs/chunk-lists.ts';
 import type { RegistryDeps } from './deps.ts';
-import type { Described } from './propose.ts';
 import type { TrialReport } from './trial-request.ts';
 
 type WithRules = Described & Pick<Manifest, 'rules'>;

@@ -1,5 +1,6 @@
 // Decides what manifest to sign for an uploaded ONNX file, after checking and trying it. Registers nothing.
 import { accept, type Result } from '@drover/core/reasons';
+import { type Described, proposeDescription } from '@drover/trust/describe-model';
 import { encodeDocument, type Manifest, PAYLOAD_TYPES, parseManifest } from '@drover/trust/documents';
 import type { PrepareRequest, PrepareResponse } from '@drover/wire/http/models';
 import { readSignedEnvelope } from '@drover/wire/read';
@@ -8,7 +9,6 @@ import { findVersionByModelBlob } from '../db/model-lookup.ts';
 import { readLatestVersion, type VersionRow } from '../db/models.ts';
 import { openModel, referTo, tryBundle } from './bundle.ts';
 import type { RegistryDeps } from './deps.ts';
-import { type Described, proposeDescription } from './propose.ts';
 import { checkManifestSize } from './publish.ts';
 
 /** What must agree for two manifests to say the same about the same bytes. */

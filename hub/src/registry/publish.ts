@@ -1,6 +1,7 @@
 // Decides whether a signed manifest becomes a version: believed signature, right name and number, sound bundle. The
 // same signed bytes give the same version again. Never signs.
 import { accept, type Result, refuse } from '@drover/core/reasons';
+import { proposeDescription } from '@drover/trust/describe-model';
 import type { Manifest } from '@drover/trust/documents';
 import type { OmsSigner } from '@drover/trust/oms/key';
 import { HUB_TEAM, targetPath } from '@drover/trust/tuf/names';
@@ -25,7 +26,6 @@ import { checkBlobs, checkSignature, openModel, tryBundle } from './bundle.ts';
 import type { RegistryDeps } from './deps.ts';
 import { entryOf } from './entry.ts';
 import { signForOutsiders } from './model-signature.ts';
-import { proposeDescription } from './propose.ts';
 
 export interface PublishOptions {
   readonly actor: string;

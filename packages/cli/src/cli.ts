@@ -19,6 +19,7 @@ import { addKpiCommands } from './commands/kpi.ts';
 import { addLabelsCommands } from './commands/labels.ts';
 import { addMetricsCommand } from './commands/metrics.ts';
 import { addModelCommands } from './commands/model.ts';
+import { addBaselineCommand } from './commands/model-baseline.ts';
 import { addModelBundleCommands } from './commands/model-bundle.ts';
 import { addTokenCommands, addUserCommands } from './commands/people.ts';
 import { addPredictCommand } from './commands/predict.ts';
@@ -116,6 +117,7 @@ export function buildProgram(cli: Cli): Command {
   const model = program.command('model').description('models and their versions');
   addModelCommands(model, cli);
   addRegisterCommand(model, cli);
+  addBaselineCommand(model, cli);
   addTrainCommand(model, cli);
   addReleaseCommands(model, cli);
   addModelBundleCommands(model, cli);

@@ -1,6 +1,6 @@
 // `drover model register`: checks a file, uploads it, signs what the hub proposes after checking it, publishes.
 // The release key never leaves this process.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { checkModel } from '@drover/onnx/check';
@@ -16,6 +16,7 @@ import { Rules } from '@drover/wire/http/rules';
 import type { Command } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import { CliFailure, EXIT, failRefused, failUsage } from '../failure.ts';
+import { readGiven } from '../given-file.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import { formatBytes, shortDigest } from '../table.ts';
 import { type Cli, connect, locateHub, parseList, parseModelName, present } from './common.ts';
@@ -152,16 +153,6 @@ export async function registerBundle(
   }
   if (more.oms !== undefined) await signForOutsiders(client, payload, more.oms);
   return { version, alreadyRegistered: proposal.alreadyRegistered, warnings: proposal.warnings };
-}
-
-function readGiven(cli: Cli, file: string): Uint8Array {
-  try {
-    return readFileSync(path.resolve(cli.shell.cwd, file));
-  } catch (error) {
-    throw failUsage(
-      `"${file}" cannot be read (${error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : ''}).`,
-    );
-  }
 }
 
 /** What is not a rule is refused here, before anything is uploaded. */

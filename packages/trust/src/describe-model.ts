@@ -1,9 +1,23 @@
 // Decides what a manifest says about an ONNX file: tensors, features and task, from its own metadata where it has any.
 // Pure; never reads a file, and never makes up a task that the outputs do not show.
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import type { ModelInfo, ValueInfo } from '@drover/onnx/check';
-import { Feature, type Manifest, Task, TensorSpec } from '@drover/trust/documents';
 import Value from 'typebox/value';
+import { Feature, type Manifest, Task, TensorSpec } from './documents.ts';
+
+/** Of a checked ONNX file. */
+export interface ValueInfo {
+  readonly name: string;
+  readonly dtype: string;
+  /** Undefined when the file does not say it; a dimension without a name and a size is ''. */
+  readonly shape: readonly (number | string)[] | undefined;
+}
+export interface ModelInfo {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly opsets: Readonly<Record<string, number>>;
+  readonly irVersion: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
 export interface ProposeOptions {
   readonly featureNames?: readonly string[] | undefined;
