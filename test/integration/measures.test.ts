@@ -153,6 +153,7 @@ describe('a model that was trained elsewhere', () => {
     expect(total('door', 'outside_share')).toBe(0);
     // Half of the scripts are such that training never met.
     expect(total('note (script)', 'outside_share')).toBeCloseTo(20, 6);
+    expect(of('note (script)').filter((line) => line['unseen_distinct'] === '1').length).toBeGreaterThan(0);
     expect(of('note (length)').every(({ kind }) => kind === 'numeric')).toBe(true);
     // Of Cyrillic notes all words are new, of the others none but perhaps the number.
     expect(total('note (unknown words)', 'mean')).toBeGreaterThan(19.9);

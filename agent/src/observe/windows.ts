@@ -1,6 +1,8 @@
 // Owns the open window of each stream (slot x role x manifest): when it closes and what it then says, within the bytes of the day.
 // Never predicts.
 
+import { randomBytes } from 'node:crypto';
+import type { SipKey } from '@drover/sketch/siphash';
 import { type WindowDetail, type WindowReference, WindowSketch } from '@drover/sketch/window-sketch';
 import type { ClosedBy, SlotRole, WindowId } from '@drover/wire/messages';
 import type { Clock } from '../clock.ts';
@@ -25,6 +27,11 @@ const DETAIL_WORDS: Readonly<Record<WindowDetail, string>> = {
   plain: 'Windows do not say how features lie together',
   lean: 'Windows say nothing of features',
 };
+
+function drawKey(): SipKey {
+  const bytes = randomBytes(16);
+  return [bytes.readInt32LE(0), bytes.readInt32LE(4), bytes.readInt32LE(8), bytes.readInt32LE(12)];
+}
 
 /** The first boundary after `now`. */
 export const nextBoundary = ({ windowMs, windowEpochAt }: WindowPolicy, now: number, detail: Detail = FULL): number =>
@@ -65,7 +72,10 @@ export interface WindowDeps {
   readonly bootId: string;
   readonly outbox: Pick<Outbox, 'append'>;
   readonly policy: WindowPolicy;
-  /** Smallest and largest value of a window are rounded outwards: none of them is one that was read. */
+  /**
+   * Smallest and largest value of a window are rounded outwards: none of them is one that was read. Unknown categories are hashed with a
+   * key that this process alone knows.
+   */
   readonly isBlurred?: boolean;
   /** What windows may cost in a day; undefined: what they cost. */
   readonly budget?: DayBudget | undefined;
@@ -92,13 +102,14 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
     const message = `${DETAIL_WORDS[windows]}; windows are ${Number.isFinite(lengths) ? `${lengths} times as long` : 'sent once a day'}.`;
     outbox.append({ subject: '', at: now, body: { kind: 'log', level: 40, code: 'telemetry_reduced', message } });
   }
+  const secret = deps.isBlurred ? drawKey() : undefined;
   const streams = new Set<Stream>();
   /** Numbers go on when a manifest comes back in the same boot: a window's identity is used once. */
   const numbers = new Map<string, number>();
 
   function open(slot: string, role: SlotRole, manifest: string, reference: WindowReference | undefined): Stream {
     const key = `${slot} ${role} ${manifest}`;
-    const sketch = new WindowSketch(reference);
+    const sketch = new WindowSketch(reference, secret);
     let endAt = 0;
     let endMono = 0;
     let lastMono = 0;

@@ -37,6 +37,7 @@ function itemOf({ aspect, at, diagnosis, ...rest }: FeatureDrift): DriftItem {
     offset: diagnosis.offset ?? null,
     unit: diagnosis.unit ?? null,
     between: diagnosis.between ? [...diagnosis.between] : null,
+    unseen: diagnosis.unseen ?? null,
   };
   return { ...rest, aspect: aspect ?? null, at: new Date(at).toISOString(), diagnosis: looks ?? null };
 }

@@ -74,10 +74,11 @@ const FALSE_SHARE = 0.1;
 const keyOf = ({ bootId, slot, manifest, number, revision }: DriftWindow): string =>
   `${bootId}/${slot}/${manifest}/${number}/${revision}`;
 
-/** What a numeric feature that moved looks like now. */
-function diagnosisOf({ verdict, aspect }: FeatureVerdict, { numeric, between }: Seen): Diagnosis | undefined {
+/** What a feature that moved looks like now. */
+function diagnosisOf({ verdict, aspect }: FeatureVerdict, { numeric, between, unseen }: Seen): Diagnosis | undefined {
   if (verdict !== 'material' || aspect === undefined) return undefined;
   if (between && aspect !== 'level') return { kind: 'relation', ...NO_DETAIL, between };
+  if (unseen && aspect === 'tail') return { kind: 'categories', ...NO_DETAIL, unseen };
   if (!numeric) return undefined;
   const { moments, hist } = numeric.sketch;
   const seen = { mean: moments.mean, sd: Math.sqrt(moments.variance), counts: hist.counts };

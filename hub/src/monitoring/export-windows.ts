@@ -39,6 +39,7 @@ const COLUMNS: readonly Column[] = [
   ...numberColumns(
     'unusable_share', 'outside_share', 'level', 'spread', 'mean', 'sd', 'min', 'max', 'p05', 'p25', 'p50', 'p75', 'p95',
   ), // biome-ignore format: one list
+  ...numberColumns('unseen_distinct', 'unseen_most_share'),
 ];
 
 /** The value below which this share of the counts lies, straight within a bin; the outer bins end where the extremes lie. */
@@ -119,7 +120,14 @@ async function* listRows({ store, readFacts }: ExportDeps, filter: ExportFilter)
           device, row.slot, facts.model, facts.version, row.manifest, row.startAt, row.endAt, row.rows, row.errors,
         ]; // biome-ignore format: one line of the table
         for (const seen of observe(window.value, facts))
-          rows.push([...head, seen.feature, seen.kind, ...numbersOf(seen)]);
+          rows.push([
+            ...head,
+            seen.feature,
+            seen.kind,
+            ...numbersOf(seen),
+            seen.unseen?.distinct ?? null,
+            seen.unseen?.most ?? null,
+          ]);
       }
       if (rows.length > 0) yield rows;
     }

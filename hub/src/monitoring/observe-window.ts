@@ -4,6 +4,7 @@ import { observeCategories, observeClasses, observeConfidence, observeNumeric } 
 import { observeTogether, type PreparedTogether, prepareTogether } from '@drover/core/drift/together';
 import type { Observation } from '@drover/core/drift/verdict';
 import type { NumericDistribution, TogetherMoments } from '@drover/sketch/baseline-document';
+import type { Categories } from '@drover/sketch/categories';
 import type { NumericSketch } from '@drover/sketch/numeric-sketch';
 import type { WindowSketch } from '@drover/sketch/window-sketch';
 import type { ModelFacts } from './model-facts.ts';
@@ -27,6 +28,8 @@ export interface Seen {
   readonly numeric: { readonly sketch: NumericSketch; readonly reference: NumericDistribution } | undefined;
   /** Of all together: the two features whose relation differs most. */
   readonly between?: readonly [string, string] | undefined;
+  /** Of categories: different ones that training never met, and the share of the most frequent among them. */
+  readonly unseen?: { readonly distinct: number; readonly most: number } | undefined;
 }
 
 const seeNumeric = (
@@ -57,6 +60,11 @@ function seeTogether(window: WindowSketch, moments: TogetherMoments): Seen | und
   return { feature: TOGETHER, kind: 'together', observation, numeric: undefined, between };
 }
 
+/** Undefined where there are none, or where the agent does not tell them apart. */
+function seeUnseen({ unseen, other }: Categories): Seen['unseen'] {
+  return unseen.isEmpty || other === 0 ? undefined : { distinct: unseen.distinct, most: unseen.most / other };
+}
+
 export function* observe(window: WindowSketch, { baseline }: ModelFacts): Generator<Seen> {
   let [numeric, categorical] = [0, 0];
   for (const feature of baseline?.features ?? []) {
@@ -71,6 +79,7 @@ export function* observe(window: WindowSketch, { baseline }: ModelFacts): Genera
           kind: 'categorical',
           observation: observeCategories(sketch, feature),
           numeric: undefined,
+          unseen: seeUnseen(sketch),
         };
     }
   }

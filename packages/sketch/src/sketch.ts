@@ -9,7 +9,7 @@ import { refuse, type SketchRefusal } from './result.ts';
  *  - counts of `merge(a, b)` equal the counts of all observations of `a` and `b` together;
  *  - `subtract` undoes `merge` for everything that is a sum.
  * Counts are whole numbers in doubles and obey the laws exactly up to 2^53. Sums of real numbers obey them up to rounding,
- * so roll-ups add in one fixed order. Extremes (minimum, maximum, longest run) cannot be subtracted: they stay as bounds.
+ * so roll-ups add in one fixed order. Extremes (minimum, maximum, longest run) cannot be subtracted: they stay as bounds. What a sample dropped stays dropped.
  * Only sketches of one shape may meet; another shape is a broken invariant (RangeError) that the window checks before.
  */
 export interface Sketch<Self> {
@@ -22,7 +22,8 @@ export interface Sketch<Self> {
 export type SketchKind = 'window' | 'labelled';
 
 const KIND_BYTE: Record<SketchKind, number> = { window: 0x57, labelled: 0x4c };
-/** Of a window with what features are together, and of everything else: readers of version 1 know no such part. */
+/** Of a window with what features are together, of one that also tells unknown categories apart, and of everything else: readers of an earlier version know no such part. */
+export const UNSEEN_VERSION = 3;
 export const TOGETHER_VERSION = 2;
 export const SKETCH_VERSION = 1;
 const PREFIX_BYTES = 8;
@@ -56,7 +57,7 @@ export function readHeader(
   if (reader.byte() !== KIND_BYTE[kind] || reader.failed) return refuse('sketch_malformed', `not a ${kind} sketch`);
   const version = reader.byte();
   if (reader.failed) return refuse('sketch_malformed', 'no version');
-  const newest = kind === 'window' ? TOGETHER_VERSION : SKETCH_VERSION;
+  const newest = kind === 'window' ? UNSEEN_VERSION : SKETCH_VERSION;
   if (version < SKETCH_VERSION || version > newest)
     return refuse('sketch_version', `version ${version}, known is ${newest}`);
   let prefix = '';

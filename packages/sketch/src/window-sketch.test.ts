@@ -243,7 +243,7 @@ describe('the bytes of a window', () => {
     const mine = count('regression', []);
     expect(mine.merge(new WindowSketch(foreign))).toMatchObject({ ok: false, code: 'sketch_baseline_mismatch' });
     expect(mine.subtract(new WindowSketch(foreign))).toMatchObject({ ok: false, code: 'sketch_baseline_mismatch' });
-    bytes[1] = 3;
+    bytes[1] = 4;
     expect(decodeWindow(bytes, REFERENCES.regression)).toMatchObject({ ok: false, code: 'sketch_version' });
     expect(decodeWindow(new Uint8Array(0), undefined)).toMatchObject({ ok: false, code: 'sketch_malformed' });
   });

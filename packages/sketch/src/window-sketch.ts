@@ -9,6 +9,7 @@ import { type NumericReference, NumericSketch } from './numeric-sketch.ts';
 import { RefEdges } from './ref-hist.ts';
 import { accept, refuse, type SketchResult } from './result.ts';
 import { Scores } from './scores.ts';
+import type { SipKey } from './siphash.ts';
 import {
   type BaselinePrefix,
   NO_BASELINE,
@@ -17,6 +18,7 @@ import {
   type Sketch,
   TOGETHER_VERSION,
   takeBaselinePrefix,
+  UNSEEN_VERSION,
   writeHeader,
 } from './sketch.ts';
 import { BLOCK_ROWS, prepareTogether, Together, type TogetherReference } from './together.ts';
@@ -66,6 +68,12 @@ export function prepareNumbers(d: NumericDistribution): NumericReference {
   return { edges: new RefEdges(d.edges), median, iqr, hardLow, hardHigh };
 }
 
+/** Of a baseline: the same on all devices that count on it. */
+const keyOf = (prefix: BaselinePrefix): SipKey => {
+  const word = (at: number): number => Number.parseInt(prefix.slice(at, at + 8), 16) | 0;
+  return [word(0), word(8), 0, 0];
+};
+
 /** A model without a baseline: rows and latency only. */
 const UNBOUND: WindowReference = {
   prefix: NO_BASELINE,
@@ -89,7 +97,7 @@ interface Part {
 
 type Join = <S extends Sketch<S>>(mine: S, theirs: S) => void;
 
-/** `plain`: without how features lie together. `lean`: also without the features; rows, latency and answers only. */
+/** `plain`: without how features lie together and which unknown categories came. `lean`: also without the features; rows, latency and answers only. */
 export type WindowDetail = 'full' | 'plain' | 'lean';
 
 /** One per slot, role and model; `reset` starts the next window without allocating. Adding allocates nothing. */
@@ -109,10 +117,12 @@ export class WindowSketch {
   private waitingRows = 0;
   private rows = 0;
 
-  constructor(reference?: WindowReference) {
+  /** @param key of the hashes of unknown categories; without one those of all devices with this baseline can be compared. */
+  constructor(reference?: WindowReference, key?: SipKey) {
     this.reference = reference ?? UNBOUND;
+    const shared = keyOf(this.reference.prefix);
     this.counted = this.reference.numeric.map((n) => new NumericSketch(n));
-    this.categorical = this.reference.dictionaries.map((places) => new Categories(places));
+    this.categorical = this.reference.dictionaries.map((places) => new Categories(places, key ?? shared));
     this.scores = this.reference.classCount === undefined ? undefined : new Scores(this.reference.classCount);
     this.regression =
       this.reference.regression === undefined ? undefined : new NumericSketch(this.reference.regression);
@@ -207,7 +217,10 @@ export class WindowSketch {
     this.countWaiting();
     const writer = new ByteWriter();
     const relation = detail === 'full' ? this.relation : undefined;
-    writeHeader(writer, 'window', this.reference.prefix, relation ? TOGETHER_VERSION : SKETCH_VERSION);
+    const unseen = detail === 'full' ? this.categorical.map((categories) => categories.unseen) : [];
+    const hasUnseen = unseen.some((each) => !each.isEmpty);
+    const version = hasUnseen ? UNSEEN_VERSION : relation ? TOGETHER_VERSION : SKETCH_VERSION;
+    writeHeader(writer, 'window', this.reference.prefix, version);
     writer.varint(this.rows);
     const features = detail === 'lean' ? new WindowSketch(this.reference) : this;
     this.latency.write(writer);
@@ -215,6 +228,7 @@ export class WindowSketch {
     this.scores?.write(writer);
     this.regression?.write(writer);
     relation?.write(writer);
+    if (hasUnseen) for (const each of unseen) each.write(writer);
     return writer.finish();
   }
 
@@ -224,9 +238,14 @@ export class WindowSketch {
     for (const part of this.parts) {
       if (reader.failed) return;
       // An agent of before counted on the same baseline without knowing that part.
-      if (part === this.relation && version < TOGETHER_VERSION) return;
+      if (part === this.relation && version < TOGETHER_VERSION) break;
       part.read(reader);
     }
+    if (version >= UNSEEN_VERSION)
+      for (const { unseen, other } of this.categorical) {
+        unseen.read(reader);
+        if (unseen.most > other) reader.fail();
+      }
   }
 
   private countWaiting(): void {

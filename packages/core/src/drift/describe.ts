@@ -1,4 +1,5 @@
 // Owns how a change and its diagnosis are said in few words. Never decides one.
+import { UNSEEN_KEPT } from '@drover/sketch/unseen';
 import type { Diagnosis } from './diagnose.ts';
 import type { FeatureVerdict } from './verdict.ts';
 
@@ -20,10 +21,15 @@ type Told = { readonly [K in keyof Diagnosis]: Diagnosis[K] | null };
 /** What it looks like, in a word and its numbers. */
 export function describeDiagnosis(diagnosis: Told | null | undefined): string {
   if (!diagnosis) return '';
-  const { kind, slope, offset, unit, between } = diagnosis;
+  const { kind, slope, offset, unit, between, unseen } = diagnosis;
   if (kind === 'unit') return `unit ${unit ?? '?'}`;
   if (kind === 'bias' && typeof offset === 'number') return `bias ${offset >= 0 ? '+' : ''}${short(offset)}`;
   if (kind === 'gain' && typeof slope === 'number') return `gain ×${short(slope)}`;
   if (kind === 'relation' && between) return `relation of ${between.join(' and ')}`;
+  if (kind === 'categories' && unseen) {
+    const { distinct, most } = unseen;
+    if (distinct === 1) return 'one new category';
+    return `${distinct > UNSEEN_KEPT ? 'about ' : ''}${Math.round(distinct)} new categories, one of them ${Math.round(100 * most)} %`;
+  }
   return kind ?? '';
 }

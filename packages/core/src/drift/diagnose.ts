@@ -8,10 +8,10 @@ import type { Aspect } from './verdict.ts';
  * `stuck`, `dropout`: one value, none. `losses`: more values than usual cannot be used. `spikes`: some lie far out, the others
  * where they did. `saturation`: many end in one narrow place and nothing lies beyond. `unit`: the numbers are those of training in another
  * unit. `bias`: all lie elsewhere by as much. `gain`: all are multiplied. `noise`, `flattened`: around the same place, wider or narrower. `relation`: two features do not go with each other as they did.
- * `shape`: none of these.
+ * `categories`: values that training never met. `shape`: none of these.
  */
 export const DIAGNOSES = [
-  'stuck', 'dropout', 'losses', 'spikes', 'saturation', 'unit', 'bias', 'gain', 'noise', 'flattened', 'relation', 'shape',
+  'stuck', 'dropout', 'losses', 'spikes', 'saturation', 'unit', 'bias', 'gain', 'noise', 'flattened', 'relation', 'shape', 'categories',
 ] as const; // biome-ignore format: one list
 export type DiagnosisKind = (typeof DIAGNOSES)[number];
 
@@ -24,9 +24,17 @@ export interface Diagnosis {
   readonly unit: string | undefined;
   /** Of a relation: its two features. */
   readonly between: readonly string[] | undefined;
+  /** Of categories: how many different ones, and the share of the most frequent among them. */
+  readonly unseen: { readonly distinct: number; readonly most: number } | undefined;
 }
 
-export const NO_DETAIL = { slope: undefined, offset: undefined, unit: undefined, between: undefined } as const;
+export const NO_DETAIL = {
+  slope: undefined,
+  offset: undefined,
+  unit: undefined,
+  between: undefined,
+  unseen: undefined,
+} as const;
 
 /** What one window says of the values, in the unit of the feature. */
 export interface SeenValues {

@@ -59,11 +59,11 @@ export const DriftAspect = Type.Union([
   Type.Literal('level'), Type.Literal('spread'), Type.Literal('tail'), Type.Literal('unusable'), Type.Literal('shape'), Type.Literal('stuck'), Type.Literal('dropout'),
 ]); // biome-ignore format: one list
 
-/** What a numeric feature that moved looks like (docs/drift.md). */
+/** What a feature that moved looks like (docs/drift.md). */
 export const DriftDiagnosis = Type.Object({
   kind: Type.Union([
     Type.Literal('stuck'), Type.Literal('dropout'), Type.Literal('losses'), Type.Literal('spikes'), Type.Literal('saturation'), Type.Literal('unit'),
-    Type.Literal('bias'), Type.Literal('gain'), Type.Literal('noise'), Type.Literal('flattened'), Type.Literal('relation'), Type.Literal('shape'),
+    Type.Literal('bias'), Type.Literal('gain'), Type.Literal('noise'), Type.Literal('flattened'), Type.Literal('relation'), Type.Literal('shape'), Type.Literal('categories'),
   ]), // biome-ignore format: one list
   /** now is about slope times training plus offset, in the unit of the feature. */
   slope: Type.Union([Type.Number(), Type.Null()]),
@@ -72,6 +72,8 @@ export const DriftDiagnosis = Type.Object({
   unit: Type.Union([Type.String(), Type.Null()]),
   /** Of a relation: the two features. */
   between: Type.Union([Type.Array(Type.String(), { minItems: 2, maxItems: 2 }), Type.Null()]),
+  /** Of categories that training never met: how many different ones, beyond 64 an estimate, and the share of the most frequent among them. */
+  unseen: Type.Union([Type.Object({ distinct: Type.Number(), most: Type.Number() }), Type.Null()]),
 });
 export type DriftDiagnosis = Static<typeof DriftDiagnosis>;
 
