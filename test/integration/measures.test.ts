@@ -16,6 +16,7 @@ import {
 } from '@drover/testkit/fleet';
 import { ENTRY, killAll, start } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
+import type { IncidentView } from '@drover/wire/http/alerts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const dir = scratch('measures');
@@ -85,6 +86,7 @@ beforeAll(async () => {
   hub = await startHub(path.join(dir, 'hub'), [], {
     DROVER_HUB_PROBATION_SECONDS: '0',
     DROVER_HUB_WINDOW_SECONDS: '1',
+    DROVER_HUB_ALERT_SECONDS: '1',
   });
 }, 60_000);
 afterAll(async () => {
@@ -159,6 +161,19 @@ describe('a model that was trained elsewhere', () => {
     expect(total('note (unknown words)', 'mean')).toBeGreaterThan(19.9);
     expect(total('note (unknown words)', 'mean')).toBeLessThan(25);
     expect(lines.some(({ feature }) => feature === 'note')).toBe(false);
+
+    // A rule that watches a number of a model.
+    const limit = { metric: 'model.unknown_categories', above: 0.1, below: null };
+    const rule = {
+      source: 'metric', severity: 'info', where: '', holdSeconds: 0, clearSeconds: 0, escalateMinutes: 0, isEnabled: true, limit,
+    }; // biome-ignore format: one record
+    expect((await hub.call('PUT', '/api/v1/alert-rules/strange', rule)).status).toBe(200);
+    const { title } = await until('the incident', async () => {
+      const { items } = await hub.get<{ items: IncidentView[] }>('/api/v1/incidents');
+      return items.find((one) => one.rule === 'strange');
+    });
+    // Of 80 categories, switches and scripts, 20 are new.
+    expect(title).toBe('model.unknown_categories of ticket is above 10 %: ticket-1 (25 %)');
     await agent.stop();
   });
 

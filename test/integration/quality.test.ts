@@ -16,11 +16,17 @@ import {
 } from '@drover/testkit/fleet';
 import { ENTRY, killAll, start } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
+import type { IncidentView } from '@drover/wire/http/alerts';
 import type { QualityItem, QualityReport } from '@drover/wire/http/quality';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const dir = scratch('quality');
-const ENV = { DROVER_HUB_PROBATION_SECONDS: '0', DROVER_HUB_WINDOW_SECONDS: '1', DROVER_HUB_DRIFT_LEARN_HOURS: '0' };
+const ENV = {
+  DROVER_HUB_PROBATION_SECONDS: '0',
+  DROVER_HUB_WINDOW_SECONDS: '1',
+  DROVER_HUB_DRIFT_LEARN_HOURS: '0',
+  DROVER_HUB_ALERT_SECONDS: '1',
+};
 const RATE = 200;
 /** Rows until the world changes for one press. */
 const HEALTHY = 12 * RATE;
@@ -133,6 +139,13 @@ describe('quality', () => {
     expect(wrong.estimate).toMatchObject({ source: 'baseline', isExtrapolated: false });
     expect(wrong.estimate?.metrics[0]?.value).toBeGreaterThan(0.95);
     expect(wrong.estimate?.limits.join(' ')).toMatch(/cannot see concept drift.*Labels contradict it/);
+    // One alert of the device that went wrong, and its incident names it.
+    const incident = await until('the incident', async () => {
+      const { items } = await hub.get<{ items: IncidentView[] }>('/api/v1/incidents');
+      return items.find(({ rule }) => rule === 'quality');
+    });
+    expect(incident).toMatchObject({ severity: 'warning', devices: 1, state: 'open' });
+    expect(incident.title).toMatch(/^answers of wear are wrong more than they were.*: press-2 \(error rate 0.* -> 0/);
     const table = await drover('quality', 'wear');
     expect(table).toMatch(/accuracy .* to .* rows/);
     expect(table).toMatch(/The model became worse at .*: error rate/);

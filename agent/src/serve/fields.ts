@@ -16,8 +16,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 export interface FieldReader {
   readonly row: Row;
   /**
-   * Fills the row from exact fields: each must be there, with the right type; true and false are the numbers 1 and 0; null says that a
-   * value is missing. Refuses
+   * Fills the row from exact fields: each must be there, with the right type; null says that a value is missing. Refuses
    * with input_missing, input_extra or input_type.
    */
   readStrict(fields: Fields): Refusal | undefined;
@@ -30,9 +29,11 @@ function parseNumber(text: string): number {
   return trimmed === '' ? Number.NaN : Number(trimmed);
 }
 
+const NO_TRUTHS: ReadonlySet<string> = new Set();
 const MISSING_WORDS = new Set(['', 'nan', 'na', 'n/a', 'null', 'none', '?']);
 
-export function makeFieldReader(features: readonly Feature[]): FieldReader {
+/** @param truths numeric fields that are 0 or 1: they may be said as `true` and `false`. */
+export function makeFieldReader(features: readonly Feature[], truths: ReadonlySet<string> = NO_TRUTHS): FieldReader {
   const numeric = features.filter(({ kind }) => kind === 'numeric').map(({ name }) => name);
   const categorical = features.filter(({ kind }) => kind === 'categorical').map(({ name }) => name);
   const known = new Set(features.map(({ name }) => name));
@@ -45,7 +46,7 @@ export function makeFieldReader(features: readonly Feature[]): FieldReader {
     causes[i] = ABSENT;
     x[i] = Number.NaN;
     if (value === null) return undefined;
-    if (typeof value === 'boolean') {
+    if (typeof value === 'boolean' && truths.has(name)) {
       x[i] = Number(value);
       return undefined;
     }

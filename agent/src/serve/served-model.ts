@@ -2,7 +2,7 @@
 // never switches.
 import { type Refusal, refuse } from '@drover/core/reasons';
 import { type AnswerLayout, answerOf } from '@drover/infer/layout';
-import { pickLargest, type RowAnswer } from '@drover/infer/predictor';
+import { type Predictor, pickLargest, type RowAnswer } from '@drover/infer/predictor';
 import type { Feeds, Outputs } from '@drover/infer/runtime';
 import type { Capture } from '../capture/capture.ts';
 import { makeWithholding } from '../capture/personal.ts';
@@ -158,7 +158,11 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     return number;
   }
 
-  const fields = predictor && makeFieldReader(predictor.layout.features);
+  const truths = new Set(
+    sketch.reference.categoricalFrom.flatMap((from) => (from?.take === 'truth' ? [from.source] : [])),
+  );
+  const makeReader = ({ layout }: Predictor): FieldReader => makeFieldReader(layout.features, truths);
+  const fields = predictor && makeReader(predictor);
 
   type Then<T> = (given: RowAnswer, number: number, because: AnswerReason | undefined) => T;
 
@@ -171,7 +175,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
   ): T | Refusal | Promise<T | Refusal> {
     if (!predictor || !fields) return refuse('input_shape', `Model "${model.manifest.model}" takes tensors only.`);
     // Where the runtime is asynchronous, rows overlap: each brings its own arrays.
-    const reader = predictor.predictRowSync ? fields : makeFieldReader(predictor.layout.features);
+    const reader = predictor.predictRowSync ? fields : makeReader(predictor);
     const wrong = isStrict ? reader.readStrict(named) : reader.readLenient(named);
     if (wrong) {
       stream.errors += 1;
@@ -236,7 +240,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     const given = await previous?.predict(named, reason);
     if (given?.ok && given.answeredBy === 'previous') return given;
     if (!judge?.fallback || !predictor) return undefined;
-    const reader = makeFieldReader(predictor.layout.features);
+    const reader = makeReader(predictor);
     const wrong = reader.readStrict(named);
     if (wrong) return wrong;
     withholding?.blank(reader.row.x, reader.row.c);

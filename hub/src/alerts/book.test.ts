@@ -73,6 +73,7 @@ const newId = (): string => (++ids).toString(16).padStart(32, '0');
 async function open(tiers = 1): Promise<AlertBookkeeper> {
   return openAlertBook({
     store, readDrift: async () => [], readFacts: async () => ({ model: null, version: null, baseline: undefined, reference: undefined }),
+    watch: { models: async () => [], quality: async () => ({ report: { items: [], isCut: false }, labelled: [] }) },
     now: () => now, staleMs: MINUTE, hubId: 'f'.repeat(32), newId, log, tiers, wake: () => undefined,
   }); // biome-ignore format: one record
 }
@@ -195,15 +196,17 @@ describe('an alert book', () => {
     const desk = openDesk({ store, book, now: () => now, newId, tiers: 1, wake: () => undefined });
     expect((await desk.rules()).items.map(({ id }) => id)).toEqual([
       'drift',
+      'quality',
       'offline',
       'deployment',
       'enrolment',
       'disk',
+      'losses',
       'certificate',
     ]);
     expect(await desk.removeRule('drift', 'ada')).toMatchObject({ code: 'alert_rule_unknown' });
     expect(await desk.removeRule('offline', 'ada')).toMatchObject({ ok: true });
-    expect((await desk.rules()).items[1]).toMatchObject({ id: 'offline', holdSeconds: 900 });
+    expect((await desk.rules()).items[2]).toMatchObject({ id: 'offline', holdSeconds: 900 });
     const line = {
       id: 'north',
       source: 'offline',

@@ -13,7 +13,7 @@ import { openWebhook } from './webhook.ts';
 
 export interface AlertingDeps {
   readonly store: Store;
-  readonly monitoring: Pick<Monitoring, 'readDrift' | 'readFacts'>;
+  readonly monitoring: Pick<Monitoring, 'readDrift' | 'readFacts' | 'watch'>;
   readonly config: HubConfig;
   readonly hubId: string;
   readonly now: () => number;
@@ -59,6 +59,7 @@ export async function startAlerting(deps: AlertingDeps): Promise<Result<Alerting
     store,
     readDrift: monitoring.readDrift,
     readFacts: monitoring.readFacts,
+    watch: monitoring.watch,
     now,
     staleMs: Math.max(LEAST_STALE_MS, STALE_WINDOWS * windowSeconds * 1000),
     hubId,

@@ -1,7 +1,16 @@
 // Reads what rules watch: drift verdicts, presence, deployments, enrolments that wait; as signals. Never decides what a signal comes to.
 import type { Seen, Signal } from '@drover/core/alerts/alert';
 import { alertKey, groupKey, type Watched } from '@drover/core/alerts/look';
-import { type AlertRule, type AlertSource, isBeyond, type MetricLimit } from '@drover/core/alerts/rule';
+import {
+  type AlertRule,
+  type AlertSource,
+  type DeviceMetricLimit,
+  isBeyond,
+  isDeviceLimit,
+  isModelLimit,
+  type MetricLimit,
+  type WatchedDeviceMetric,
+} from '@drover/core/alerts/rule';
 import { describeMetric } from '@drover/core/health/describe';
 import { matchesQuery, parseQuery, type Query } from '@drover/core/query';
 import { listSlotStates, listWatchedDevices, type SlotState, type WatchedDevice } from '../db/alert-sources.ts';
@@ -9,12 +18,15 @@ import { listPending } from '../db/enrolments.ts';
 import type { Store } from '../db/store.ts';
 import type { FeatureDrift } from '../monitoring/drift.ts';
 import type { ReadModelFacts } from '../monitoring/model-facts.ts';
+import type { ModelWatch } from '../monitoring/watch.ts';
 import { seeDrift } from './see-drift.ts';
+import { sayLimit, seeModelMetric, seeQuality } from './see-models.ts';
 
 export interface SourceDeps {
   readonly store: Store;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
   readonly readFacts: ReadModelFacts;
+  readonly watch: ModelWatch;
   readonly now: () => number;
   /** A verdict whose last window ended longer ago says nothing of now. */
   readonly staleMs: number;
@@ -51,11 +63,14 @@ type ReportedHealth = Readonly<Record<string, number>> & {
 
 /** What the newest report and the certificate of a device say of a metric. */
 function readMetric(
-  { healthJson, notAfter }: WatchedDevice,
-  metric: MetricLimit['metric'],
+  { healthJson, notAfter, lostAt }: WatchedDevice,
+  metric: WatchedDeviceMetric,
   now: number,
 ): number | null {
   if (metric === 'device.certificate_left') return notAfter === null ? null : (notAfter - now) / 86_400_000;
+  // Nothing lost is known to be good: only then a device counts among those that lose nothing.
+  if (metric === 'device.loss_age')
+    return lostAt === null ? Number.POSITIVE_INFINITY : Math.max(0, now - lostAt) / 1000;
   if (healthJson === null) return null;
   const { readings = [], ...fields } = JSON.parse(healthJson) as ReportedHealth;
   const name = REPORTED[metric];
@@ -63,22 +78,20 @@ function readMetric(
 }
 
 /** Name of the field, or of the reading, of a report. */
-const REPORTED: Readonly<Record<Exclude<MetricLimit['metric'], 'device.certificate_left'>, string>> = {
-  'device.memory': 'rssBytes',
-  'device.cpu': 'cpuRatio',
-  'device.disk_free': 'diskFreeBytes',
-  'device.outbox_entries': 'outboxEntries',
-  'device.dropped_entries': 'outboxDropped',
-  'device.temperature': 'temperature',
-  'device.machine_cpu': 'machine_cpu',
-  'device.machine_memory_free': 'machine_memory_free',
-};
+const REPORTED: Readonly<Record<Exclude<WatchedDeviceMetric, 'device.certificate_left' | 'device.loss_age'>, string>> =
+  {
+    'device.memory': 'rssBytes',
+    'device.cpu': 'cpuRatio',
+    'device.disk_free': 'diskFreeBytes',
+    'device.outbox_entries': 'outboxEntries',
+    'device.dropped_entries': 'outboxDropped',
+    'device.temperature': 'temperature',
+    'device.machine_cpu': 'machine_cpu',
+    'device.machine_memory_free': 'machine_memory_free',
+  };
 
-function seeMetric(devices: readonly WatchedDevice[], limit: MetricLimit, now: number): Seen[] {
-  const { metric, above, below } = limit;
-  const say = (value: number): string => describeMetric(metric, value);
-  const bounds = [above === null ? '' : `above ${say(above)}`, below === null ? '' : `below ${say(below)}`];
-
+function seeMetric(devices: readonly WatchedDevice[], limit: DeviceMetricLimit, now: number): Seen[] {
+  const { metric } = limit;
   return devices.map((device) => {
     const value = readMetric(device, metric, now);
     const isBad = isBeyond(limit, value);
@@ -87,8 +100,8 @@ function seeMetric(devices: readonly WatchedDevice[], limit: MetricLimit, now: n
       group: metric,
       device: device.id,
       state: isBad === undefined ? 'unknown' : isBad ? 'bad' : 'good',
-      what: `${metric} is ${bounds.filter(Boolean).join(' or ')}`,
-      summary: value === null ? 'not known' : say(value),
+      what: `${metric} is ${sayLimit(limit)}`,
+      summary: value === null || !Number.isFinite(value) ? 'not known' : describeMetric(metric, value),
     };
   });
 }
@@ -118,9 +131,10 @@ async function seeAll(
 ) {
   const { store, readFacts, now, staleMs } = deps;
   const seen = new Map<AlertSource, readonly Seen[]>();
-  const slots = wanted.has('drift') || wanted.has('deployment') ? await listSlotStates(store) : [];
+  const slots = NEED_SLOTS.some((source) => wanted.has(source)) ? await listSlotStates(store) : [];
   if (wanted.has('drift'))
     seen.set('drift', [...seeDrift(await deps.readDrift(), slots, now() - staleMs, knownSubjects)]);
+  if (wanted.has('quality')) seen.set('quality', seeQuality(await deps.watch.quality(), slots));
   if (wanted.has('offline')) seen.set('offline', devices.flatMap(seePresence)); // biome-ignore format: a line each
   if (wanted.has('deployment')) {
     const all: Seen[] = [];
@@ -144,11 +158,18 @@ async function seeAll(
   return seen;
 }
 
+const NEED_SLOTS = ['drift', 'deployment', 'quality'] as const;
 const EVERY: Query = { kind: 'all' };
 
 /** Of keys of alerts: what stands behind the rule. */
 const subjectsOf = (known: ReadonlySet<string>): ReadonlySet<string> =>
   new Set([...known].map((key) => key.slice(key.indexOf('\n') + 1)));
+
+/** Of devices at once; of models as the last look at them found it. */
+async function seeLimit(deps: SourceDeps, devices: readonly WatchedDevice[], limit: MetricLimit): Promise<Seen[]> {
+  if (isDeviceLimit(limit)) return seeMetric(devices, limit, deps.now());
+  return isModelLimit(limit) ? seeModelMetric(await deps.watch.models(), limit) : [];
+}
 
 /** What is said of all that the rules watch. @param known keys of alerts: of others only what is bad is a signal. */
 export async function readSources(
@@ -166,7 +187,7 @@ export async function readSources(
   for (const rule of enabled) {
     const parsed = parseQuery(rule.where);
     const where = parsed.ok ? parsed.value : EVERY;
-    const all = rule.limit === null ? seen.get(rule.source) : seeMetric(devices, rule.limit, deps.now());
+    const all = rule.limit === null ? seen.get(rule.source) : await seeLimit(deps, devices, rule.limit);
     for (const one of all ?? []) {
       if (!matchesQuery(where, labelsOf(one.device))) continue;
       if (one.state !== 'unknown') {

@@ -5,6 +5,8 @@ import { query, type Store, sqlOf } from './store.ts';
 export type WatchedDevice = Pick<DevicesTable, 'id' | 'labelsJson' | 'presence' | 'lastSeenAt' | 'healthJson'> & {
   /** End of its certificate; null without one. */
   readonly notAfter: number | null;
+  /** When entries of it were last lost; null: never since the hub looks. */
+  readonly lostAt: number | null;
 };
 export const listWatchedDevices = (store: Store): Promise<readonly WatchedDevice[]> =>
   store.rows(
@@ -12,13 +14,18 @@ export const listWatchedDevices = (store: Store): Promise<readonly WatchedDevice
       sqlOf
         .selectFrom('devices')
         .leftJoin('deviceIdentities', 'deviceIdentities.device', 'devices.id')
-        .select([
+        .select((e) => [
           'devices.id',
           'devices.labelsJson',
           'devices.presence',
           'devices.lastSeenAt',
           'devices.healthJson',
           'deviceIdentities.notAfter',
+          e
+            .selectFrom('outboxes')
+            .select((o) => o.fn.max('outboxes.lostAt').as('lostAt'))
+            .whereRef('outboxes.device', '=', 'devices.id')
+            .as('lostAt'),
         ]),
     ),
   );

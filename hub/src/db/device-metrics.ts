@@ -5,12 +5,16 @@ import { query, type Store, sqlOf } from './store.ts';
 export const sumOutboxes = (
   store: Store,
   device: string,
-): Promise<{ readonly lost: number; readonly refused: number } | undefined> =>
+): Promise<{ readonly lost: number; readonly lostAt: number | null; readonly refused: number } | undefined> =>
   store.first(
     query(
       sqlOf
         .selectFrom('outboxes')
-        .select((e) => [e.fn.sum<number>('lost').as('lost'), e.fn.sum<number>('refused').as('refused')])
+        .select((e) => [
+          e.fn.sum<number>('lost').as('lost'),
+          e.fn.max('lostAt').as('lostAt'),
+          e.fn.sum<number>('refused').as('refused'),
+        ])
         .where('device', '=', device)
         .groupBy('device'),
     ),

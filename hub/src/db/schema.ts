@@ -62,6 +62,8 @@ export interface OutboxesTable {
   readonly entries: number;
   /** Entries that the device dropped before they came here. */
   readonly lost: number;
+  /** When the hub was last told of some; null: of none since it looks. */
+  readonly lostAt: number | null;
   readonly refused: number;
   readonly updatedAt: number;
 }

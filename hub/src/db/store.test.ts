@@ -70,6 +70,7 @@ describe('the SQLite store', () => {
       lastSeq: 0,
       entries: 0,
       lost: 0,
+      lostAt: null,
       refused: 0,
       updatedAt: 0,
     });
@@ -144,7 +145,16 @@ describe('rows of the uplink', () => {
 
   it('advance an outbox only from where it stands', async () => {
     await store.commit([
-      insertOutbox({ device: 'd1', outboxId: 'o', lastSeq: 0, entries: 0, lost: 0, refused: 0, updatedAt: 0 }),
+      insertOutbox({
+        device: 'd1',
+        outboxId: 'o',
+        lastSeq: 0,
+        entries: 0,
+        lost: 0,
+        lostAt: null,
+        refused: 0,
+        updatedAt: 0,
+      }),
     ]);
     const advance = {
       device: 'd1',
@@ -153,12 +163,23 @@ describe('rows of the uplink', () => {
       toSeq: 7,
       entries: 5,
       lost: 2,
+      lostAt: 8,
       refused: 1,
       updatedAt: 9,
     };
     expect(await store.commit([advanceOutbox(advance)])).toMatchObject({ ok: true });
     expect(await store.commit([advanceOutbox(advance)])).toMatchObject({ ok: false, why: 'count' });
-    expect(await readOutbox(store, 'd1', 'o')).toMatchObject({ lastSeq: 7, entries: 5, lost: 2, refused: 1 });
+    expect(await readOutbox(store, 'd1', 'o')).toMatchObject({
+      lastSeq: 7,
+      entries: 5,
+      lost: 2,
+      lostAt: 8,
+      refused: 1,
+    });
+    // What comes whole later does not change when something was lost.
+    const next = { ...advance, fromSeq: 7, toSeq: 9, lost: 0, lostAt: null };
+    expect(await store.commit([advanceOutbox(next)])).toMatchObject({ ok: true });
+    expect(await readOutbox(store, 'd1', 'o')).toMatchObject({ lastSeq: 9, lost: 2, lostAt: 8 });
   });
 
   it('replace a window only by a higher revision', async () => {

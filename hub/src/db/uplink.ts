@@ -19,7 +19,7 @@ export const listOutboxes = (store: Store, device: string): Promise<readonly Out
   store.rows(query(sqlOf.selectFrom('outboxes').selectAll().where('device', '=', device).orderBy('updatedAt', 'desc')));
 
 const outboxInserted = template<OutboxRow>(
-  ['device', 'outboxId', 'lastSeq', 'entries', 'lost', 'refused', 'updatedAt'],
+  ['device', 'outboxId', 'lastSeq', 'entries', 'lost', 'lostAt', 'refused', 'updatedAt'],
   (row) => sqlOf.insertInto('outboxes').values(row),
 );
 export const insertOutbox = (row: OutboxRow): Statement => ({ query: outboxInserted(row) });
@@ -31,12 +31,14 @@ export interface OutboxAdvance {
   readonly toSeq: number;
   readonly entries: number;
   readonly lost: number;
+  /** Null where none were. */
+  readonly lostAt: number | null;
   readonly refused: number;
   readonly updatedAt: number;
 }
 
 const advanced = template<OutboxAdvance>(
-  ['device', 'outboxId', 'fromSeq', 'toSeq', 'entries', 'lost', 'refused', 'updatedAt'],
+  ['device', 'outboxId', 'fromSeq', 'toSeq', 'entries', 'lost', 'lostAt', 'refused', 'updatedAt'],
   (h) =>
     sqlOf
       .updateTable('outboxes')
@@ -44,6 +46,7 @@ const advanced = template<OutboxAdvance>(
         lastSeq: h.toSeq,
         entries: e('entries', '+', h.entries),
         lost: e('lost', '+', h.lost),
+        lostAt: e.fn.coalesce(e.val(h.lostAt), e.ref('lostAt')),
         refused: e('refused', '+', h.refused),
         updatedAt: h.updatedAt,
       }))

@@ -131,13 +131,14 @@ describe('the metrics of a device', () => {
         lastSeq: 9,
         entries: 9,
         lost: 2,
+        lostAt: NOW - 5000,
         refused: 1,
         updatedAt: NOW,
       }),
     ]);
     const found = await measureHealth(deps(), 'd1', 0);
     expect(found?.device).toMatchObject({
-      'device.online': 1, 'device.silence': 2, 'device.memory': 80e6, 'device.lost_entries': 2, 'device.refused_entries': 1, 'device.own_answers': 4,
+      'device.online': 1, 'device.silence': 2, 'device.memory': 80e6, 'device.lost_entries': 2, 'device.loss_age': 5, 'device.refused_entries': 1, 'device.own_answers': 4,
       'device.certificate_left': null, 'device.temperature': 61.5, 'device.connections': 3, 'device.machine_cpu': null,
     }); // biome-ignore format: one record
     const [one] = found?.models ?? [];

@@ -73,6 +73,7 @@ async function measureDevice(
     'device.outbox_bytes': report?.outboxBytes ?? null,
     'device.dropped_entries': report?.outboxDropped ?? null,
     'device.lost_entries': outboxes?.lost ?? null,
+    'device.loss_age': typeof outboxes?.lostAt === 'number' ? Math.max(0, (now() - outboxes.lostAt) / 1000) : null,
     'device.refused_entries': outboxes?.refused ?? null,
     'device.own_answers': report ? sumOf((report.answerReasons ?? []).map(({ count }) => count)) : null,
     'device.temperature': read('temperature'),
@@ -225,12 +226,22 @@ export async function measureHealth(
   id: string,
   since: number,
 ): Promise<DeviceHealth | undefined> {
-  const { store, readFacts, readDrift, now } = deps;
+  const { store, readDrift } = deps;
   const row = await readDevice(store, id);
   if (!row) return undefined;
+  const drift = (await readDrift()).filter(({ device }) => device === id);
+  return { device: await measureDevice(deps, row), models: await measureModels(deps, id, since, drift) };
+}
+
+/** Of each model whose windows began at or after `since`. */
+export async function measureModels(
+  { store, readFacts, now }: Omit<DeviceMetricsDeps, 'readDrift'>,
+  id: string,
+  since: number,
+  drift: readonly FeatureDrift[],
+): Promise<ModelHealth[]> {
   const windows = await listWindowsBetween(store, id, since, now() + DAY_MS, MOST_WINDOWS);
   const labels = await listRecentLabels(store, id, since, MOST_WINDOWS);
-  const drift = (await readDrift()).filter(({ device }) => device === id);
   const streams = new Map(windows.map(({ slot, manifest }) => [`${slot}\n${manifest}`, { slot, manifest }]));
   const models: ModelHealth[] = [];
   for (const { slot, manifest } of streams.values()) {
@@ -240,5 +251,5 @@ export async function measureHealth(
     const rows = { slot, manifest, windows: mine(windows), labels: mine(labels), drift: mine(drift) };
     models.push({ slot, manifest, model: facts.model, version: facts.version, values: measureModel(rows, facts) });
   }
-  return { device: await measureDevice(deps, row), models };
+  return models;
 }

@@ -93,6 +93,7 @@ async function send(device: string, at: number, shift = 0, isTurned = false): Pr
     lastSeq: received,
     entries: 1,
     lost: 0,
+    lostAt: null,
     refused: 0,
     updatedAt: received,
   };

@@ -29,6 +29,7 @@ import { openQuality, type ReportQuality } from './quality-report.ts';
 import { rebaseline } from './rebaseline.ts';
 import { startRetention } from './retention.ts';
 import { openSummaries, type Summarise } from './summary.ts';
+import { type ModelWatch, openModelWatch } from './watch.ts';
 
 export interface Monitoring {
   readonly summarise: Summarise;
@@ -38,6 +39,7 @@ export interface Monitoring {
   readonly drift: (filter: DriftFilter) => Promise<DriftView>;
   readonly readDrift: () => Promise<readonly FeatureDrift[]>;
   readonly readFacts: ReadModelFacts;
+  readonly watch: ModelWatch;
   readonly exportWindows: (query: Static<typeof WindowExportQuery>) => Result<AsyncGenerator<string | Uint8Array>>;
   readonly measure: (device: string, hours: number) => Promise<Result<DeviceMetrics>>;
   readonly calibrate: (query: Static<typeof CalibrationQuery>) => Promise<Result<Calibration>>;
@@ -48,7 +50,10 @@ export interface MonitoringDeps {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly now: () => number;
-  readonly config: Pick<HubConfig, 'dev' | 'driftLearnHours' | 'windowDays' | 'summaryDays' | 'logDays'>;
+  readonly config: Pick<
+    HubConfig,
+    'dev' | 'driftLearnHours' | 'windowSeconds' | 'windowDays' | 'summaryDays' | 'logDays'
+  >;
   readonly log: Logger;
 }
 
@@ -72,8 +77,10 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
   const book = openDriftBook({ store, readFacts, now, settings });
   const { windowDays, summaryDays, logDays } = config;
   const retention = startRetention({ store, readFacts, now, log, windowDays, summaryDays, logDays });
+  const reportQuality = openQuality({ store, readFacts });
   return {
     close: () => retention.close(),
+    watch: openModelWatch({ store, readFacts, reportQuality, now, windowSeconds: config.windowSeconds }),
     readDrift: () => book.read(),
     readFacts,
     exportWindows({ device, model, since, until, format = 'csv' }) {
@@ -95,7 +102,7 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     },
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),
     summarise: openSummaries({ store, readFacts }),
-    quality: openQuality({ store, readFacts }),
+    quality: reportQuality,
     kpi: { store, readFacts, now },
     async drift(filter) {
       const [all, labels] = [await book.read(), await listLabels(store)];

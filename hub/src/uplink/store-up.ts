@@ -170,7 +170,8 @@ export function writeUp(
     hasDeployments: false,
   };
   const { fromSeq, toSeq, lost, taken, refused } = plan;
-  const counts = { entries: taken.length, lost, refused: refused.length, updatedAt: receivedAt };
+  const lostAt = lost > 0 ? receivedAt : null;
+  const counts = { entries: taken.length, lost, lostAt, refused: refused.length, updatedAt: receivedAt };
   if (isNew) {
     w.statements.push(
       insertOutbox({ device, outboxId, lastSeq: toSeq, ...counts }),

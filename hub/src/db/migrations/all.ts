@@ -15,6 +15,7 @@ import { windowDays } from './0013-window-days.ts';
 import { samples } from './0014-samples.ts';
 import { kpiPoints } from './0015-kpi-points.ts';
 import { labelDays } from './0016-label-days.ts';
+import { lostAt } from './0017-lost-at.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -32,4 +33,5 @@ export const MIGRATIONS: readonly Migration[] = [
   samples,
   kpiPoints,
   labelDays,
+  lostAt,
 ];

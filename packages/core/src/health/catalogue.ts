@@ -38,6 +38,12 @@ export const DEVICE_METRICS = [
     'Entries that were dropped since its outbox began, because it or the disk was full.',
   ),
   of('device.lost_entries', 'count', 'hub', 'Entries that the hub was told are lost.'),
+  of(
+    'device.loss_age',
+    'seconds',
+    'hub',
+    'Since the hub was last told that entries are lost; not known while none were.',
+  ),
   of('device.refused_entries', 'count', 'hub', 'Entries that the hub refused.'),
   of(
     'device.own_answers',

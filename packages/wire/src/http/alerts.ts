@@ -5,7 +5,7 @@ import { Count, DeviceId, Id, Instant, Name } from './common.ts';
 
 const Nullable = <T extends Type.TSchema>(of: T) => Type.Union([of, Type.Null()]);
 export const AlertSource = Type.Union([
-  Type.Literal('drift'), Type.Literal('offline'), Type.Literal('deployment'), Type.Literal('enrolment'), Type.Literal('metric'),
+  Type.Literal('drift'), Type.Literal('offline'), Type.Literal('deployment'), Type.Literal('enrolment'), Type.Literal('metric'), Type.Literal('quality'),
 ]); // biome-ignore format: one list
 export const Severity = Type.Union([Type.Literal('info'), Type.Literal('warning'), Type.Literal('critical')]);
 const Where = Type.String({ maxLength: 1024, description: 'Label query of devices; empty is all' });
@@ -13,7 +13,10 @@ const Where = Type.String({ maxLength: 1024, description: 'Label query of device
 const MetricLimit = Type.Object({
   metric: Type.Union([
     Type.Literal('device.memory'), Type.Literal('device.cpu'), Type.Literal('device.disk_free'), Type.Literal('device.outbox_entries'), Type.Literal('device.temperature'), Type.Literal('device.machine_cpu'), Type.Literal('device.machine_memory_free'),
-    Type.Literal('device.dropped_entries'), Type.Literal('device.certificate_left'),
+    Type.Literal('device.dropped_entries'), Type.Literal('device.certificate_left'), Type.Literal('device.loss_age'),
+    Type.Literal('model.error_share'), Type.Literal('model.window_coverage'), Type.Literal('model.report_lag'), Type.Literal('model.predictions'), Type.Literal('model.latency_p50'), Type.Literal('model.latency_p99'),
+    Type.Literal('model.missing_share'), Type.Literal('model.wrong_type_share'), Type.Literal('model.impossible_share'), Type.Literal('model.outside_share'), Type.Literal('model.unknown_categories'),
+    Type.Literal('model.invalid_scores'), Type.Literal('model.confidence'), Type.Literal('model.top_class_share'),
   ]), // biome-ignore format: one list
   /** Bad above, or below, in the unit of the metric. */
   above: Nullable(Type.Number()),
