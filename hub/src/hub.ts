@@ -36,6 +36,7 @@ import type { RouteNeed } from './http/gate.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { addLabelRoutes } from './http/labels.ts';
 import { addModelSignatureRoutes } from './http/model-signatures.ts';
+import { addModelSliceRoutes } from './http/model-slices.ts';
 import { addModelRoutes } from './http/models.ts';
 import { addOidcRoutes } from './http/oidc.ts';
 import { addPeopleRoutes } from './http/people.ts';
@@ -334,6 +335,7 @@ export async function startHub(
       (to) => addBlobRoutes(to, { ...shared, blobs, maxBytes: config.maxBlobMb * 1024 * 1024 }),
       (to) => addModelRoutes(to, registry),
       (to) => addConfidentialRoutes(to, shared),
+      (to) => addModelSliceRoutes(to, shared),
       (to) => addModelSignatureRoutes(to, shared),
       (to) => addRunRoutes(to, { ...shared, runner }),
       (to) => addDeviceRoutes(to, { ...shared, isDev: config.dev, hubId, roots, mqttUrl, devicesUrl, endSession }),

@@ -146,7 +146,9 @@ describe('quality', () => {
     });
     expect(incident).toMatchObject({ severity: 'warning', devices: 1, state: 'open' });
     expect(incident.title).toMatch(/^answers of wear are wrong more than they were.*: press-2 \(error rate 0.* -> 0/);
+    expect(await drover('model', 'slices', 'wear', 'site')).toContain('compared by site');
     const table = await drover('quality', 'wear');
+    expect(table).toMatch(/site=north +accuracy/);
     expect(table).toMatch(/accuracy .* to .* rows/);
     expect(table).toMatch(/The model became worse at .*: error rate/);
     expect(table).toMatch(/press-2 became worse/);

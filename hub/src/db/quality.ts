@@ -1,6 +1,6 @@
 // Owns the SQL behind quality: counts of labelled rows, newest first, with the device and time of their window or day. Never decodes them.
 import type { WindowLabelsTable } from './schema.ts';
-import { query, type Store, sqlOf } from './store.ts';
+import { query, type Statement, type Store, sqlOf } from './store.ts';
 import { matchDays, matchLabels, type SummaryFilter } from './summaries.ts';
 
 export type LabelledWindow = Pick<WindowLabelsTable, 'slot' | 'manifest' | 'device' | 'startAt' | 'counts'>;
@@ -23,6 +23,18 @@ export const listLabelledWindows = (
         .offset(page.offset),
     ),
   );
+
+/** In the order of their names. */
+export const listModelSlices = async (store: Store, model: string): Promise<readonly string[]> =>
+  (
+    await store.rows(query(sqlOf.selectFrom('modelSlices').select('label').where('model', '=', model).orderBy('label')))
+  ).map(({ label }) => label);
+
+/** In place of those before. */
+export const writeModelSlices = (model: string, labels: readonly string[]): Statement[] => [
+  { query: query(sqlOf.deleteFrom('modelSlices').where('model', '=', model)), expect: 'any' },
+  ...labels.map((label) => ({ query: query(sqlOf.insertInto('modelSlices').values({ model, label })) })),
+];
 
 export interface LabelledStream {
   readonly device: string;

@@ -46,8 +46,15 @@ export interface KpiPointsTable {
   readonly receivedAt: number;
 }
 
+/** Labels by whose values the answers of a model are compared. */
+export interface ModelSlicesTable {
+  readonly model: string;
+  readonly label: string;
+}
+
 export interface MonitoringTables {
   readonly kpiPoints: KpiPointsTable;
+  readonly modelSlices: ModelSlicesTable;
   readonly windowDays: WindowDaysTable;
   readonly driftStates: DriftStatesTable;
   readonly driftBaselines: DriftBaselinesTable;

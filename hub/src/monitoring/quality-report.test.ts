@@ -11,6 +11,7 @@ import type { BlobStore } from '../blobs/blob-store.ts';
 import { openFolderStore } from '../blobs/folder-store.ts';
 import { insertDevice } from '../db/devices.ts';
 import { ensureModel, insertVersion } from '../db/models.ts';
+import { writeModelSlices } from '../db/quality.ts';
 import { openStore } from '../db/sqlite-store.ts';
 import type { Store } from '../db/store.ts';
 import { storeWindow, storeWindowLabels } from '../db/uplink.ts';
@@ -213,14 +214,18 @@ describe('quality at the hub', () => {
       });
       await send(reference, { device, startAt: 1000, rows: 60, turned: d < 8 ? 0.8 : 0 });
     }
-    expect((await ask()).items[0]?.slices).toBeNull();
-    const slices = (await ask({ by: 'site' })).items[0]?.slices;
+    expect((await ask()).items[0]?.slices).toEqual([]);
+    const slices = (await ask({ by: 'site' })).items[0]?.slices[0];
     expect(slices).toMatchObject({ label: 'site', unlabelledDevices: 1 });
     expect(slices?.items.map(({ value, devices }) => [value, devices])).toEqual([['north', 8], ['south', 16]]); // biome-ignore format: label, devices
     const [accuracy] = slices?.items[0]?.gaps ?? [];
     expect(accuracy).toMatchObject({ metric: 'accuracy', rows: 480, needed: 0 });
     expect(accuracy?.high).toBeLessThan(-0.1);
-    expect((await ask({ by: 'line' })).items[0]?.slices).toMatchObject({ items: [], unlabelledDevices: 25 });
+    expect((await ask({ by: 'line' })).items[0]?.slices).toMatchObject([{ items: [], unlabelledDevices: 25 }]);
+    expect(await store.commit(writeModelSlices('wear', ['line', 'site']))).toMatchObject({ ok: true });
+    expect((await ask()).items[0]?.slices).toMatchObject([{ label: 'line' }, slices]);
+    expect(await store.commit(writeModelSlices('wear', []))).toMatchObject({ ok: true });
+    expect((await ask()).items[0]?.slices).toEqual([]);
   });
 
   it('counts days of windows that are not kept any more as if they were', async () => {

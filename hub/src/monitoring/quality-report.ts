@@ -10,7 +10,7 @@ import { NO_BASELINE } from '@drover/sketch/sketch';
 import { decodeWindow, WindowSketch } from '@drover/sketch/window-sketch';
 import type { QualityItem, QualityReport } from '@drover/wire/http/quality';
 import { listLabels } from '../db/drift.ts';
-import { type LabelledWindow, listLabelledDays, listLabelledWindows } from '../db/quality.ts';
+import { type LabelledWindow, listLabelledDays, listLabelledWindows, listModelSlices } from '../db/quality.ts';
 import type { Store } from '../db/store.ts';
 import { listDayStats, listWindowStats, type StreamBytes, sumStreams } from '../db/summaries.ts';
 import type { ReadModelFacts } from './model-facts.ts';
@@ -80,7 +80,7 @@ async function readPages<Row>(
 async function judgeStream(
   stream: StreamQuality,
   detector: DetectorName,
-  by: SliceLabel | undefined,
+  by: readonly SliceLabel[],
 ): Promise<QualityItem> {
   const changes = new Map<string, readonly Change[]>([['', findErrorChanges(stream, detector)]]);
   for (const device of stream.steps.keys()) {
@@ -97,6 +97,14 @@ async function readLabel(store: Store, label: string): Promise<SliceLabel> {
     if (value !== undefined) valueOf.set(id, value);
   }
   return { label, valueOf };
+}
+
+/** By the label that was asked for, else by those that are declared for the model. */
+async function readSlices(store: Store, by: string | undefined, model: string | null): Promise<SliceLabel[]> {
+  const labels = by !== undefined ? [by] : model === null ? [] : await listModelSlices(store, model);
+  const slices: SliceLabel[] = [];
+  for (const label of labels) slices.push(await readLabel(store, label));
+  return slices;
 }
 
 export type ReportQuality = (filter: QualityFilter) => Promise<QualityReport>;
@@ -146,9 +154,9 @@ export function openQuality(deps: { readonly store: Store; readonly readFacts: R
       await readPages((page) => listWindowStats(store, filter, page), takeScores),
       await readPages((page) => listDayStats(store, filter, page), takeScores),
     ].some(Boolean);
-    const sliced = by === undefined ? undefined : await readLabel(store, by);
     const items: QualityItem[] = [];
-    for (const stream of streams.values()) items.push(await judgeStream(stream, detector, sliced));
+    for (const stream of streams.values())
+      items.push(await judgeStream(stream, detector, await readSlices(store, by, stream.facts.model)));
     return { items, isCut };
   };
 }

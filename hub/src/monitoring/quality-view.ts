@@ -181,7 +181,7 @@ export interface SliceLabel {
 
 const MOST_SLICES = 100;
 
-function viewSlices({ portions }: StreamQuality, { label, valueOf }: SliceLabel): NonNullable<QualityItem['slices']> {
+function viewSlices({ portions }: StreamQuality, { label, valueOf }: SliceLabel): QualityItem['slices'][number] {
   const slices = new Map<string, (readonly Portion[])[]>();
   let unlabelledDevices = 0;
   for (const [device, own] of portions) {
@@ -203,7 +203,7 @@ function viewSlices({ portions }: StreamQuality, { label, valueOf }: SliceLabel)
 export interface ViewOptions {
   readonly detector: DetectorName;
   readonly changes: ErrorChanges;
-  readonly by: SliceLabel | undefined;
+  readonly by: readonly SliceLabel[];
 }
 
 export function viewStreamQuality(stream: StreamQuality, { detector, changes, by }: ViewOptions): QualityItem {
@@ -225,6 +225,6 @@ export function viewStreamQuality(stream: StreamQuality, { detector, changes, by
     majorityBaseline: number(all && majorityOf(all)),
     errors: viewErrors(stream, detector, changes),
     estimate: viewEstimate(stream, nameOf),
-    slices: by ? viewSlices(stream, by) : null,
+    slices: by.map((label) => viewSlices(stream, label)),
   };
 }

@@ -16,6 +16,7 @@ import { samples } from './0014-samples.ts';
 import { kpiPoints } from './0015-kpi-points.ts';
 import { labelDays } from './0016-label-days.ts';
 import { lostAt } from './0017-lost-at.ts';
+import { modelSlices } from './0018-model-slices.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly Migration[] = [
   kpiPoints,
   labelDays,
   lostAt,
+  modelSlices,
 ];

@@ -1,6 +1,6 @@
 // `drover model list|show|alias`: what is registered. Registering and training have their own files.
 import type { Static } from '@drover/wire/http/check';
-import { Model, Version, VersionDetail } from '@drover/wire/http/models';
+import { Model, ModelSlices, Version, VersionDetail } from '@drover/wire/http/models';
 import type { Command } from 'commander';
 import { failUsage } from '../failure.ts';
 import { formatMetric, writeHeadline } from '../headline.ts';
@@ -108,6 +108,17 @@ export function addModelCommands(model: Command, cli: Cli): void {
       }
       const version = await client.ask(VersionDetail, at('models', ref.model, 'versions', await resolveVersion(client, ref)));
       present(cli, options, version, () => renderVersion(version));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(model.command('slices').summary('labels by which its answers are compared').description('Shows or declares the labels of devices by whose values the answers of a model are always compared (docs/quality.md). "none" ends it.'))
+    .argument('<model>', 'MODEL')
+    .argument('[labels...]', 'labels in place of those before; without any they are shown')
+    .addHelpText('after', '\nExamples:\n  drover model slices wear site shift\n  drover model slices wear\n  drover model slices wear none')
+    .action(async (name: string, given: readonly string[], options: ConnectionOptions) => {
+      const client = connect(cli, options);
+      const route = at('models', parseModelRef(name).model, 'slices');
+      const body = { labels: given.length === 1 && given[0] === 'none' ? [] : given };
+      const slices = await client.ask(ModelSlices, route, given.length === 0 ? {} : { method: 'PUT', body });
+      present(cli, options, slices, () => slices.labels.length === 0 ? `The answers of ${name} are compared by nothing.\n` : `The answers of ${name} are compared by ${slices.labels.join(', ')}: drover quality ${name}\n`);
     }); // biome-ignore format: one chain
   addConnectionOptions(model.command('alias').summary('point an alias at a version').description('Points an alias such as champion at a version. What devices run does not change.'))
     .argument('<model>', 'MODEL@VERSION')

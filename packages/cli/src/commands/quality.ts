@@ -89,9 +89,7 @@ const GAPS: readonly TableColumn<GapRow>[] = [
   { title: 'ROWS', value: (r) => formatCount(r.rows), align: 'right' },
 ];
 
-function saySlices(cli: Cli, { slices }: QualityItem): string {
-  if (!slices) return '';
-  const { label, items, unlabelledDevices } = slices;
+function saySlice(cli: Cli, { label, items, unlabelledDevices }: QualityItem['slices'][number]): string {
   const rows = items.flatMap(({ value: part, devices, gaps }) =>
     gaps.map(({ metric, value, rest, low, high, rows: n, needed }): GapRow => {
       const wanting = needed > 0 ? `needs ${formatCount(needed)} more rows` : 'needs 8 devices on each side';
@@ -122,7 +120,7 @@ function sayItem(cli: Cli, item: QualityItem): string {
       tableFor(cli, COLUMNS, estimate.metrics.map((m): Row => ({ ...m, name: m.metric, of: m.class, by: 'estimate', n: formatCount(estimate.predictions) })), '') +
       estimate.limits.map((limit) => `  ${limit}\n`).join('')
     : ''; // biome-ignore format: one sentence a line
-  return `${head}${table}${always}${sayErrors(item)}${saySlices(cli, item)}${estimated}`;
+  return `${head}${table}${always}${sayErrors(item)}${item.slices.map((slice) => saySlice(cli, slice)).join('')}${estimated}`;
 }
 
 interface QualityOptions extends ConnectionOptions {
@@ -181,7 +179,10 @@ export function addQualityCommand(program: Command, cli: Cli): void {
         'adwin', 'ddm', 'hddm_a', 'hddm_w', 'page_hinkley',
       ]), // biome-ignore format: one list
     )
-    .option('--by <label>', 'how devices with one value of this label differ from the others')
+    .option(
+      '--by <label>',
+      'how devices with one value of this label differ from the others; without it by those declared with "drover model slices"',
+    )
     .addOption(exportOption())
     .option('--out <file>', 'with --format: a new file; else standard output')
     .addHelpText(

@@ -90,6 +90,10 @@ export const Model = Type.Object({
 export type Model = Static<typeof Model>;
 
 /** Whether artifacts of the model leave the hub only sealed. */
+/** Labels of devices; none: nothing is compared unless a question asks. */
+export const ModelSlices = Type.Object({ labels: Type.Array(Name, { maxItems: 8 }) });
+export type ModelSlices = Static<typeof ModelSlices>;
+
 export const Confidential = Type.Object({ confidential: Type.Boolean() });
 
 export const AliasRequest = Type.Object({ version: Type.Integer({ minimum: 1 }) });

@@ -142,11 +142,8 @@ export const QualityItem = Type.Object({
     }),
   }),
   estimate: Type.Union([QualityEstimate, Type.Null()]),
-  /** By the values of the label that was asked for; null where none was. */
-  slices: Type.Union([
-    Type.Object({ label: Name, items: Type.Array(QualitySlice), unlabelledDevices: Count }),
-    Type.Null(),
-  ]),
+  /** By the values of the label that was asked for, else of those that are declared for the model. */
+  slices: Type.Array(Type.Object({ label: Name, items: Type.Array(QualitySlice), unlabelledDevices: Count })),
 });
 export type QualityItem = Static<typeof QualityItem>;
 
