@@ -57,7 +57,7 @@ export function makeRowCounter(
   const placeOfNumber = placeAmong(manifest, 'numeric');
   const placeOfText = placeAmong(manifest, 'categorical');
   const places = Int32Array.from(numericNames, (name, i) => (numericFrom[i] ? -1 : placeOfNumber(name)));
-  const isSame = places.every((place, i) => place === i);
+  const isSame = sources.length === 0 && places.every((place, i) => place === i);
   const ownX = new Float32Array(places.length);
   const ownCauses = new Uint8Array(places.length);
 

@@ -351,7 +351,8 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
       return ring.skip(1);
     }
     if (answer.kind !== 'classification') {
-      const y = Number(outputs[answer.output]?.data[row] ?? Number.NaN);
+      const data = outputs[answer.output]?.data;
+      const y = Number((data?.length === rows ? data[row] : undefined) ?? Number.NaN);
       return countAnswer(-1, NO_SCORES, 0, y, us, at);
     }
     const data = outputs[answer.probabilities ?? '']?.data;

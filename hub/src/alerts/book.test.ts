@@ -73,7 +73,7 @@ const newId = (): string => (++ids).toString(16).padStart(32, '0');
 async function open(tiers = 1): Promise<AlertBookkeeper> {
   return openAlertBook({
     store, readDrift: async () => [], readFacts: async () => ({ model: null, version: null, baseline: undefined, reference: undefined }),
-    watch: { models: async () => [], quality: async () => ({ report: { items: [], isCut: false }, labelled: [] }) },
+    watch: { models: async () => [], errors: async () => [] },
     now: () => now, staleMs: MINUTE, hubId: 'f'.repeat(32), newId, log, tiers, wake: () => undefined,
   }); // biome-ignore format: one record
 }

@@ -1,34 +1,25 @@
-import type { ErrorChange, QualityItem } from '@drover/wire/http/quality';
+import type { Change } from '@drover/core/quality/error-drift';
 import { describe, expect, it } from 'vitest';
 import type { SlotState } from '../db/alert-sources.ts';
 import type { WatchedModel } from '../monitoring/watch.ts';
-import { seeModelMetric, seeQuality } from './see-models.ts';
+import { seeErrors, seeModelMetric } from './see-models.ts';
 
 const MANIFEST = 'a'.repeat(64);
 const slotOf = (device: string, running = MANIFEST): SlotState => ({
   device, slot: 'default', running, deploymentId: null, deploymentManifest: null, state: null, code: null, detail: null,
 }); // biome-ignore format: one record
-const changeTo = (direction: 'worse' | 'better', low: number): ErrorChange => ({
-  at: '2026-03-01T00:00:00.000Z', foundAt: '2026-03-01T01:00:00.000Z', direction, before: 0.05, after: 0.2, low, high: 0.2, rowsBefore: 900, rowsAfter: 300,
-}); // biome-ignore format: one record
+const changeTo = (direction: 'worse' | 'better', low: number): Change =>
+  ({
+    at: Date.parse('2026-03-01T00:00:00Z'), before: 0.05, after: direction === 'worse' ? 0.2 : 0.01, difference: { low, high: 0.2 },
+  }) as unknown as Change; // biome-ignore format: one record
 
 function lookAt(
-  changes: Readonly<Record<string, readonly ErrorChange[]>>,
-  ofAll: readonly ErrorChange[] = [],
-  slots?: SlotState[],
+  own: Readonly<Record<string, readonly Change[]>>,
+  ofAll: readonly Change[] = [],
+  slots = Object.keys(own).map((id) => slotOf(id)),
 ) {
-  const devices = Object.entries(changes).flatMap(([device, own]) =>
-    own.length > 0 ? [{ device, changes: [...own] }] : [],
-  );
-  const item = {
-    slot: 'default', manifest: MANIFEST, model: 'wear', version: 1,
-    errors: { detector: 'adwin', measure: 'error rate', changes: [...ofAll], devicesWatched: 3, devicesChanged: devices.length, devices },
-  } as unknown as QualityItem; // biome-ignore format: one record
-  const labelled = Object.keys(changes).map((device) => ({ device, slot: 'default', manifest: MANIFEST }));
-  const seen = seeQuality(
-    { report: { items: [item], isCut: false }, labelled },
-    slots ?? Object.keys(changes).map((id) => slotOf(id)),
-  );
+  const changes = new Map([['', ofAll], ...Object.entries(own)]);
+  const seen = [...seeErrors([{ slot: 'default', manifest: MANIFEST, model: 'wear', kind: 'share', changes }], slots)];
   return Object.fromEntries(
     seen.map(({ device, state, summary }) => [device, summary === '' ? state : `${state}: ${summary}`]),
   );

@@ -2,9 +2,10 @@
 import type { Seen } from '@drover/core/alerts/alert';
 import { isBeyond, type MetricLimit, type ModelMetricLimit } from '@drover/core/alerts/rule';
 import { describeMetric } from '@drover/core/health/describe';
-import type { ErrorChange, QualityItem } from '@drover/wire/http/quality';
+import type { Change } from '@drover/core/quality/error-drift';
 import type { SlotState } from '../db/alert-sources.ts';
-import type { WatchedModel, WatchedQuality } from '../monitoring/watch.ts';
+import type { LabelledErrors } from '../monitoring/quality-report.ts';
+import type { WatchedModel } from '../monitoring/watch.ts';
 
 export const sayLimit = ({ metric, above, below }: MetricLimit): string => {
   const say = (value: number): string => describeMetric(metric, value);
@@ -30,48 +31,41 @@ export const seeModelMetric = (models: readonly WatchedModel[], limit: ModelMetr
     };
   });
 
-/** Errors that rose for sure by more than this matter: of a share in shares, of an amount in parts of what it was. */
-const MATERIAL = { 'error rate': 0.01, 'mean absolute error': 0.05 } as const;
+/** Errors that rose for sure by more than this matter: a share by a percentage point, an amount by a twentieth of what it was. */
+const leastOf = (kind: LabelledErrors['kind'], before: number): number => (kind === 'share' ? 0.01 : 0.05 * before);
 
 /** The last change, where it is one for the worse that matters. */
-function worsened({ errors }: QualityItem, changes: readonly ErrorChange[]): ErrorChange | undefined {
-  const last = changes.at(-1);
-  if (last?.direction !== 'worse') return undefined;
-  const least = errors.measure === 'error rate' ? MATERIAL[errors.measure] : MATERIAL[errors.measure] * last.before;
-  return last.low > least ? last : undefined;
+function worsened({ kind, changes }: LabelledErrors, device: string): Change | undefined {
+  const last = changes.get(device)?.at(-1);
+  return last && last.after > last.before && last.difference.low > leastOf(kind, last.before) ? last : undefined;
 }
 
+const MEASURES = { share: 'error rate', amount: 'mean absolute error' } as const;
 const round = (x: number): string => String(Number(x.toPrecision(3)));
 
 /**
  * Devices whose own labels say that answers became wrong more often; where none does, but those of all devices together do, all of them.
  * @param slots what runs now: of a version before nothing is said any more.
  */
-export function seeQuality({ report, labelled }: WatchedQuality, slots: readonly SlotState[]): Seen[] {
+export function* seeErrors(all: readonly LabelledErrors[], slots: readonly SlotState[]): Generator<Seen> {
   const running = new Set(slots.map(({ device, slot, running: manifest }) => `${device}\n${slot}\n${manifest ?? ''}`));
-  const seen: Seen[] = [];
-  for (const item of report.items) {
-    const { slot, manifest, errors } = item;
-    const own = new Map(errors.devices.flatMap(({ device, changes }) => {
-      const change = worsened(item, changes);
-      return change ? [[device, change] as const] : [];
-    })); // biome-ignore format: one table
-    const ofAll = own.size === 0 ? worsened(item, errors.changes) : undefined;
-    for (const { device, ...stream } of labelled) {
-      if (stream.slot !== slot || stream.manifest !== manifest || !running.has(`${device}\n${slot}\n${manifest}`))
-        continue;
-      const change = own.get(device) ?? ofAll;
-      seen.push({
+  for (const one of all) {
+    const { slot, manifest, kind, changes } = one;
+    const devices = [...changes.keys()].filter((device) => running.has(`${device}\n${slot}\n${manifest}`));
+    const isByThemselves = devices.some((device) => worsened(one, device));
+    const ofAll = isByThemselves ? undefined : worsened(one, '');
+    for (const device of devices) {
+      const change = worsened(one, device) ?? ofAll;
+      yield {
         subject: `${device}/${slot}/errors`,
-        group: `${nameOf(item)}\n${slot}\nerrors`,
+        group: `${nameOf(one)}\n${slot}\nerrors`,
         device,
         state: change ? 'bad' : 'good',
-        what: `answers of ${nameOf(item)} are wrong more than they were, by the labels that came`,
+        what: `answers of ${nameOf(one)} are wrong more than they were, by the labels that came`,
         summary: change
-          ? `${errors.measure} ${round(change.before)} -> ${round(change.after)} since ${change.at}${own.has(device) ? '' : ', of all devices together'}`
+          ? `${MEASURES[kind]} ${round(change.before)} -> ${round(change.after)} since ${new Date(change.at).toISOString()}${ofAll ? ', of all devices together' : ''}`
           : '',
-      });
+      };
     }
   }
-  return seen;
 }

@@ -20,7 +20,7 @@ import type { FeatureDrift } from '../monitoring/drift.ts';
 import type { ReadModelFacts } from '../monitoring/model-facts.ts';
 import type { ModelWatch } from '../monitoring/watch.ts';
 import { seeDrift } from './see-drift.ts';
-import { sayLimit, seeModelMetric, seeQuality } from './see-models.ts';
+import { sayLimit, seeErrors, seeModelMetric } from './see-models.ts';
 
 export interface SourceDeps {
   readonly store: Store;
@@ -134,7 +134,7 @@ async function seeAll(
   const slots = NEED_SLOTS.some((source) => wanted.has(source)) ? await listSlotStates(store) : [];
   if (wanted.has('drift'))
     seen.set('drift', [...seeDrift(await deps.readDrift(), slots, now() - staleMs, knownSubjects)]);
-  if (wanted.has('quality')) seen.set('quality', seeQuality(await deps.watch.quality(), slots));
+  if (wanted.has('quality')) seen.set('quality', [...seeErrors(await deps.watch.errors(), slots)]);
   if (wanted.has('offline')) seen.set('offline', devices.flatMap(seePresence)); // biome-ignore format: a line each
   if (wanted.has('deployment')) {
     const all: Seen[] = [];

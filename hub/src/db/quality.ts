@@ -36,29 +36,6 @@ export const writeModelSlices = (model: string, labels: readonly string[]): Stat
   ...labels.map((label) => ({ query: query(sqlOf.insertInto('modelSlices').values({ model, label })) })),
 ];
 
-export interface LabelledStream {
-  readonly device: string;
-  readonly slot: string;
-  readonly manifest: string;
-}
-
-/** Of which there are labels in windows that began at or after `since`. */
-export const listLabelledStreams = (store: Store, since: number): Promise<readonly LabelledStream[]> =>
-  store.rows(
-    query(
-      sqlOf
-        .selectFrom('windowLabels')
-        .select(['device', 'slot', 'manifest'])
-        .distinct()
-        .where('startAt', '>=', since)
-        .where('role', '=', 'active'),
-    ),
-  );
-
-/** When the last label came; 0 before the first. */
-export const newestLabelAt = async (store: Store): Promise<number> =>
-  (await store.first(query(sqlOf.selectFrom('windowLabels').select((e) => e.fn.max('receivedAt').as('at')))))?.at ?? 0;
-
 /** The same of days whose windows are not kept any more; a day counts whole, or not at all. */
 export const listLabelledDays = (
   store: Store,

@@ -77,10 +77,9 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
   const book = openDriftBook({ store, readFacts, now, settings });
   const { windowDays, summaryDays, logDays } = config;
   const retention = startRetention({ store, readFacts, now, log, windowDays, summaryDays, logDays });
-  const reportQuality = openQuality({ store, readFacts });
   return {
     close: () => retention.close(),
-    watch: openModelWatch({ store, readFacts, reportQuality, now, windowSeconds: config.windowSeconds }),
+    watch: openModelWatch({ store, readFacts, now, windowSeconds: config.windowSeconds }),
     readDrift: () => book.read(),
     readFacts,
     exportWindows({ device, model, since, until, format = 'csv' }) {
@@ -102,7 +101,7 @@ export function openMonitoring({ store, blobs, now, config, log }: MonitoringDep
     },
     rebaseline: (request, actor) => rebaseline({ store, book, now }, request, actor),
     summarise: openSummaries({ store, readFacts }),
-    quality: reportQuality,
+    quality: openQuality({ store, readFacts }),
     kpi: { store, readFacts, now },
     async drift(filter) {
       const [all, labels] = [await book.read(), await listLabels(store)];

@@ -14,7 +14,14 @@ import { type LabelledWindow, listLabelledDays, listLabelledWindows, listModelSl
 import type { Store } from '../db/store.ts';
 import { listDayStats, listWindowStats, type StreamBytes, sumStreams } from '../db/summaries.ts';
 import type { ReadModelFacts } from './model-facts.ts';
-import { findErrorChanges, type SliceLabel, type StreamQuality, viewStreamQuality } from './quality-view.ts';
+import {
+  type ErrorChanges,
+  findErrorChanges,
+  kindOf,
+  type SliceLabel,
+  type StreamQuality,
+  viewStreamQuality,
+} from './quality-view.ts';
 
 export interface QualityFilter {
   readonly model?: string | undefined;
@@ -76,18 +83,14 @@ async function readPages<Row>(
   return true;
 }
 
-/** A device at a time, so that ingest gets its turns. */
-async function judgeStream(
-  stream: StreamQuality,
-  detector: DetectorName,
-  by: readonly SliceLabel[],
-): Promise<QualityItem> {
+/** Changes of the errors, a device at a time, so that ingest gets its turns. */
+async function findAllChanges(stream: StreamQuality, detector: DetectorName): Promise<ErrorChanges> {
   const changes = new Map<string, readonly Change[]>([['', findErrorChanges(stream, detector)]]);
   for (const device of stream.steps.keys()) {
     changes.set(device, findErrorChanges(stream, detector, device));
     await nextTurn();
   }
-  return viewStreamQuality(stream, { detector, changes, by });
+  return changes;
 }
 
 async function readLabel(store: Store, label: string): Promise<SliceLabel> {
@@ -107,56 +110,96 @@ async function readSlices(store: Store, by: string | undefined, model: string | 
   return slices;
 }
 
+interface QualityDeps {
+  readonly store: Store;
+  readonly readFacts: ReadModelFacts;
+}
+
+/** @param withScores what the models said of all rows, beside what the labels say of some. */
+async function readStreams(
+  { store, readFacts }: QualityDeps,
+  { model, version, slot, device, since }: Omit<QualityFilter, 'detector' | 'by'>,
+  withScores: boolean,
+): Promise<{ readonly streams: readonly StreamQuality[]; readonly isCut: boolean }> {
+  const filter = {
+    ...(slot === undefined ? {} : { slot }),
+    ...(device === undefined ? {} : { device }),
+    ...(since === undefined ? {} : { since }),
+  };
+  const streams = new Map<string, StreamQuality>();
+  for (const totals of await sumStreams(store, filter)) {
+    const facts = await readFacts(totals.manifest);
+    if (model !== undefined && facts.model !== model) continue;
+    if (version !== undefined && facts.version !== version) continue;
+    const k = facts.reference?.classCount;
+    streams.set(streamKey(totals), {
+      totals,
+      facts,
+      all: undefined,
+      clusters: [],
+      clusterOf: new Map(),
+      steps: new Map(),
+      portions: new Map(),
+      confidence: k === undefined ? undefined : new Float64Array(k * SCORE_BINS),
+    });
+  }
+  const windows = new Map<string, WindowSketch>();
+  const takeLabels = (row: LabelledWindow): void => {
+    const stream = streams.get(streamKey(row));
+    if (stream) addLabels(stream, row);
+  };
+  const takeScores = ({ bytes, ...row }: StreamBytes): void => {
+    const stream = streams.get(streamKey(row));
+    if (!stream?.confidence) return;
+    const { reference } = stream.facts;
+    const window = windows.get(row.manifest) ?? new WindowSketch(reference);
+    windows.set(row.manifest, window);
+    const decoded = decodeWindow(bytes, reference, window);
+    if (decoded.ok && decoded.value.scores) addCounts(stream.confidence, decoded.value.scores.confidence);
+  };
+  const isCut = [
+    await readPages((page) => listLabelledWindows(store, filter, page), takeLabels),
+    await readPages((page) => listLabelledDays(store, filter, page), takeLabels),
+    withScores && (await readPages((page) => listWindowStats(store, filter, page), takeScores)),
+    withScores && (await readPages((page) => listDayStats(store, filter, page), takeScores)),
+  ].some(Boolean);
+  return { streams: [...streams.values()], isCut };
+}
+
 export type ReportQuality = (filter: QualityFilter) => Promise<QualityReport>;
 
-export function openQuality(deps: { readonly store: Store; readonly readFacts: ReadModelFacts }): ReportQuality {
-  const { store, readFacts } = deps;
-  return async ({ model, version, slot, device, since, detector, by }) => {
-    const filter = {
-      ...(slot === undefined ? {} : { slot }),
-      ...(device === undefined ? {} : { device }),
-      ...(since === undefined ? {} : { since }),
-    };
-    const streams = new Map<string, StreamQuality>();
-    for (const totals of await sumStreams(store, filter)) {
-      const facts = await readFacts(totals.manifest);
-      if (model !== undefined && facts.model !== model) continue;
-      if (version !== undefined && facts.version !== version) continue;
-      const k = facts.reference?.classCount;
-      streams.set(streamKey(totals), {
-        totals,
-        facts,
-        all: undefined,
-        clusters: [],
-        clusterOf: new Map(),
-        steps: new Map(),
-        portions: new Map(),
-        confidence: k === undefined ? undefined : new Float64Array(k * SCORE_BINS),
-      });
-    }
-    const windows = new Map<string, WindowSketch>();
-    const takeLabels = (row: LabelledWindow): void => {
-      const stream = streams.get(streamKey(row));
-      if (stream) addLabels(stream, row);
-    };
-    const takeScores = ({ bytes, ...row }: StreamBytes): void => {
-      const stream = streams.get(streamKey(row));
-      if (!stream?.confidence) return;
-      const { reference } = stream.facts;
-      const window = windows.get(row.manifest) ?? new WindowSketch(reference);
-      windows.set(row.manifest, window);
-      const decoded = decodeWindow(bytes, reference, window);
-      if (decoded.ok && decoded.value.scores) addCounts(stream.confidence, decoded.value.scores.confidence);
-    };
-    const isCut = [
-      await readPages((page) => listLabelledWindows(store, filter, page), takeLabels),
-      await readPages((page) => listLabelledDays(store, filter, page), takeLabels),
-      await readPages((page) => listWindowStats(store, filter, page), takeScores),
-      await readPages((page) => listDayStats(store, filter, page), takeScores),
-    ].some(Boolean);
+export function openQuality(deps: QualityDeps): ReportQuality {
+  return async (filter) => {
+    const { detector, by } = filter;
+    const { streams, isCut } = await readStreams(deps, filter, true);
     const items: QualityItem[] = [];
-    for (const stream of streams.values())
-      items.push(await judgeStream(stream, detector, await readSlices(store, by, stream.facts.model)));
+    for (const stream of streams) {
+      const changes = await findAllChanges(stream, detector);
+      const slices = await readSlices(deps.store, by, stream.facts.model);
+      items.push(viewStreamQuality(stream, { detector, changes, by: slices }));
+    }
     return { items, isCut };
   };
+}
+
+/** What labels say of the errors of one model version in a slot. */
+export interface LabelledErrors {
+  readonly slot: string;
+  readonly manifest: string;
+  readonly model: string | null;
+  readonly kind: 'share' | 'amount';
+  /** By device that has labels, also where nothing changed; '' is all of them together. */
+  readonly changes: ErrorChanges;
+}
+
+/** Reads labels only: the half of a report. */
+export async function readErrors(deps: QualityDeps, since: number, detector: DetectorName): Promise<LabelledErrors[]> {
+  const found: LabelledErrors[] = [];
+  for (const stream of (await readStreams(deps, { since }, false)).streams) {
+    if (stream.steps.size === 0) continue;
+    const { slot, manifest } = stream.totals;
+    const changes = await findAllChanges(stream, detector);
+    found.push({ slot, manifest, model: stream.facts.model, kind: kindOf(stream), changes });
+  }
+  return found;
 }

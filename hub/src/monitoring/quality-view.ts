@@ -81,7 +81,7 @@ function together(byDevice: StreamQuality['steps']): Step[] {
   return inTime(all.values());
 }
 
-const kindOf = ({ all }: StreamQuality) => (all?.shape.kind === 'regression' ? 'amount' : 'share');
+export const kindOf = ({ all }: StreamQuality) => (all?.shape.kind === 'regression' ? 'amount' : 'share');
 
 /** Changes of the errors of one device, or of all together. */
 export function findErrorChanges(stream: StreamQuality, detector: DetectorName, device?: string): readonly Change[] {

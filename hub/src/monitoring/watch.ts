@@ -1,33 +1,25 @@
 // Owns what alert rules watch of models: their metrics over the last hour, and what labels say of them. Computed when a rule asks, and then
 // not again for a while, for it takes a core a second or more. Never judges a number.
-import type { QualityReport } from '@drover/wire/http/quality';
 import { listSlotStates } from '../db/alert-sources.ts';
-import { type LabelledStream, listLabelledStreams, newestLabelAt } from '../db/quality.ts';
 import type { Store } from '../db/store.ts';
 import { type ModelHealth, measureModels } from './device-metrics.ts';
 import type { ReadModelFacts } from './model-facts.ts';
-import type { ReportQuality } from './quality-report.ts';
+import { type LabelledErrors, readErrors } from './quality-report.ts';
 
 export interface WatchedModel extends ModelHealth {
   readonly device: string;
 }
 
-export interface WatchedQuality {
-  readonly report: QualityReport;
-  /** Devices of which there are labels. */
-  readonly labelled: readonly LabelledStream[];
-}
-
 export interface ModelWatch {
   /** Of what runs in each slot of each device. */
   models(): Promise<readonly WatchedModel[]>;
-  quality(): Promise<WatchedQuality>;
+  /** Of the last 30 days. */
+  errors(): Promise<readonly LabelledErrors[]>;
 }
 
 export interface WatchDeps {
   readonly store: Store;
   readonly readFacts: ReadModelFacts;
-  readonly reportQuality: ReportQuality;
   readonly now: () => number;
   readonly windowSeconds: number;
 }
@@ -36,9 +28,9 @@ const MOST_OFTEN_MS = 300_000;
 const LEAST_SPAN_MS = 3_600_000;
 /** So that an hour of long windows still has some. */
 const SPAN_WINDOWS = 4;
-const QUALITY_SPAN_MS = 30 * 86_400_000;
+const ERROR_SPAN_MS = 30 * 86_400_000;
 
-export function openModelWatch({ store, readFacts, reportQuality, now, windowSeconds }: WatchDeps): ModelWatch {
+export function openModelWatch({ store, readFacts, now, windowSeconds }: WatchDeps): ModelWatch {
   const everyMs = Math.min(MOST_OFTEN_MS, windowSeconds * 1000);
   const spanMs = Math.max(LEAST_SPAN_MS, SPAN_WINDOWS * windowSeconds * 1000);
 
@@ -56,28 +48,16 @@ export function openModelWatch({ store, readFacts, reportQuality, now, windowSec
     return all;
   }
 
-  async function readQuality(): Promise<WatchedQuality> {
-    const since = now() - QUALITY_SPAN_MS;
-    const labelled = await listLabelledStreams(store, since);
-    if (labelled.length === 0) return { report: { items: [], isCut: false }, labelled };
-    return { report: await reportQuality({ detector: 'adwin', since }), labelled };
+  function seldom<T>(read: () => Promise<T>): () => Promise<T> {
+    let last: { readonly at: number; readonly value: T } | undefined;
+    return async () => {
+      if (!last || now() - last.at >= everyMs) last = { at: now(), value: await read() };
+      return last.value;
+    };
   }
 
-  let models: { readonly at: number; readonly value: readonly WatchedModel[] } | undefined;
-  let quality: { readonly at: number; readonly newest: number; readonly value: WatchedQuality } | undefined;
-  const isFresh = (at: number): boolean => now() - at < everyMs;
   return {
-    async models() {
-      if (!models || !isFresh(models.at)) models = { at: now(), value: await readModels() };
-      return models.value;
-    },
-    async quality() {
-      if (quality && isFresh(quality.at)) return quality.value;
-      const newest = await newestLabelAt(store);
-      // Without new labels it says what it said.
-      const value = quality?.newest === newest ? quality.value : await readQuality();
-      quality = { at: now(), newest, value };
-      return value;
-    },
+    models: seldom(readModels),
+    errors: seldom(() => readErrors({ store, readFacts }, now() - ERROR_SPAN_MS, 'adwin')),
   };
 }

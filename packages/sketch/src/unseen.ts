@@ -35,6 +35,13 @@ export class Unseen implements Sketch<Unseen> {
     return most;
   }
 
+  /** How often all of those kept came. */
+  get total(): number {
+    let total = 0;
+    for (const count of this.counts.values()) total += count;
+    return total;
+  }
+
   get isEmpty(): boolean {
     return this.counts.size === 0 && this.below === HASHES;
   }

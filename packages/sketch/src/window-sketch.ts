@@ -244,7 +244,7 @@ export class WindowSketch {
     if (version >= UNSEEN_VERSION)
       for (const { unseen, other } of this.categorical) {
         unseen.read(reader);
-        if (unseen.most > other) reader.fail();
+        if (unseen.total > other) reader.fail();
       }
   }
 

@@ -1,6 +1,6 @@
 // Runs windows of simulated rows through real sketches, their bytes and the detector, as a device and the hub would. Never judges.
 import { createHash } from 'node:crypto';
-import { observeNumeric } from '@drover/core/drift/observe';
+import { observeCategories, observeNumeric } from '@drover/core/drift/observe';
 import {
   DRIFT_SETTINGS,
   type DriftSettings,
@@ -8,8 +8,11 @@ import {
   foldWindow,
   newFeature,
 } from '@drover/core/drift/verdict';
-import { buildBaseline, encodeBaseline, parseBaseline } from '@drover/sketch/baseline';
+import { type Baseline, buildBaseline, encodeBaseline, parseBaseline } from '@drover/sketch/baseline';
 import type { NumericFeature } from '@drover/sketch/baseline-document';
+import type { Categories } from '@drover/sketch/categories';
+import { truthOf } from '@drover/sketch/derive-columns';
+import type { NumericSketch } from '@drover/sketch/numeric-sketch';
 import { bindBaseline, decodeWindow, type WindowReference, WindowSketch } from '@drover/sketch/window-sketch';
 import type { Look, Training } from './rules.ts';
 
@@ -42,22 +45,70 @@ function sdOf(values: Float32Array): number {
 }
 
 /** The baseline of these training columns, through its signed bytes. */
-export function makeGround(columns: readonly Float32Array[]): Ground {
+function describe(columns: readonly Float32Array[]): {
+  readonly baseline: Baseline;
+  readonly reference: WindowReference;
+} {
   const built = buildBaseline(columns.map((values, i) => ({ name: `f${i}`, values })));
   if (!built.ok) throw new Error(built.detail);
   const bytes = encodeBaseline(built.value);
   const parsed = parseBaseline(bytes);
   if (!parsed.ok) throw new Error(parsed.detail);
-  const trainings = parsed.value.features.map((feature, i): Training => {
+  const reference = bindBaseline(parsed.value, createHash('sha256').update(bytes).digest('hex'));
+  return { baseline: parsed.value, reference };
+}
+
+/** Of columns that are numbers, none of them a truth value. */
+export function makeGround(columns: readonly Float32Array[]): Ground {
+  const { baseline, reference } = describe(columns);
+  const trainings = baseline.features.map((feature, i): Training => {
     if (feature.kind !== 'numeric') throw new Error('a numeric column became another feature');
     const usable = (columns[i] as Float32Array).filter((x) => !Number.isNaN(x));
     return { feature, sorted: usable.slice().sort(), sd: sdOf(usable), tenths: tenthsOf(feature) };
   });
-  return { reference: bindBaseline(parsed.value, createHash('sha256').update(bytes).digest('hex')), trainings };
+  return { reference, trainings };
 }
 
 /** The state of a detector may need to be told apart from others. */
 const open: (seed: number) => FeatureState = newFeature;
+
+/** One device whose columns may also be truth values: takes the rows of a window, and answers whether a feature is material. */
+export function openMixedDevice(training: readonly Float32Array[], seed: number) {
+  const { baseline, reference } = describe(training);
+  const sketch = new WindowSketch(reference);
+  const decoded = new WindowSketch(reference);
+  const states = training.map((_, i) => open(seed * 1009 + i));
+  const row = new Float32Array(reference.numericNames.length);
+  let at = 0;
+  return (columns: readonly Float64Array[]): boolean => {
+    sketch.reset();
+    for (let r = 0; r < (columns[0]?.length ?? 0); r++) {
+      let [numbers, truths] = [0, 0];
+      for (const [f, { kind }] of baseline.features.entries()) {
+        const value = (columns[f] as Float64Array)[r] as number;
+        if (kind === 'numeric') row[numbers++] = value;
+        else sketch.addCategorical(truths++, truthOf(value));
+      }
+      sketch.addRow(row, 0);
+    }
+    const read = decodeWindow(sketch.encode(), reference, decoded);
+    if (!read.ok) throw new Error(read.detail);
+    const { numeric, categorical } = read.value;
+    let [numbers, truths, isMaterial] = [0, 0, false];
+    for (const [f, feature] of baseline.features.entries()) {
+      const seen =
+        feature.kind === 'numeric'
+          ? observeNumeric(numeric[numbers++] as NumericSketch, feature)
+          : observeCategories(categorical[truths++] as Categories, feature);
+      const window = { ...seen, startAt: BEGIN_MS + at * HOUR_MS };
+      const folded = foldWindow(states[f] as FeatureState, window, DRIFT_SETTINGS);
+      states[f] = folded.state;
+      isMaterial ||= folded.verdict.verdict === 'material';
+    }
+    at += 1;
+    return isMaterial;
+  };
+}
 
 export interface Device {
   /** Takes the rows of a window, one array for each feature, and answers what the hub sees of each feature. */

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { AGRAWAL } from '@drover/sim/streams/agrawal';
 import { HYPERPLANE, LED, SEA, SINE, STAGGER } from '@drover/sim/streams/classic';
 import { type ConceptFamily, openConceptStream } from '@drover/sim/streams/concept';
-import { makeGround, openDevice } from './fleet.ts';
+import { openMixedDevice } from './fleet.ts';
 import { medianOf, say, show, showShare, type Table } from './table.ts';
 
 const CASES: readonly { readonly family: ConceptFamily; readonly to: number }[] = [
@@ -72,12 +72,12 @@ const onFeatures: Detector = {
       t += 1;
       if (t === 5000) break;
     }
-    const device = openDevice(makeGround(training), 1, { withValues: false });
+    const isMaterial = openMixedDevice(training, 1);
     const columns = family.features.map(() => new Float64Array(WINDOW));
     return (_, row, x) => {
       for (const [f, column] of columns.entries()) column[row % WINDOW] = x[f] as number;
       if (row % WINDOW !== WINDOW - 1) return false;
-      return device.next(columns).some(({ verdict }) => verdict.verdict === 'material');
+      return isMaterial(columns);
     };
   },
 };
