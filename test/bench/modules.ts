@@ -8,6 +8,7 @@ interface Module {
 /** In the order in which they run. */
 export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   sketch: () => import('./sketch.ts'),
+  measures: () => import('./measures.ts'),
   wire: () => import('./wire.ts'),
   infer: () => import('./infer.ts'),
   'agent-process': () => import('./agent-process.ts'),
@@ -17,6 +18,7 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   delta: () => import('./delta.ts'),
   'delta-memory': () => import('./delta-memory.ts'),
   drift: () => import('./drift.ts'),
+  alerts: () => import('./alerts.ts'),
   oracle: () => import('./oracle.ts'),
   learn: () => import('./learn.ts'),
   quality: () => import('./quality.ts'),
