@@ -233,6 +233,22 @@ describe('a baseline of derived features', () => {
     expect(refused).toMatchObject({ ok: false, code: 'baseline_invalid' });
   });
 
+  it('damaged in any way is read or refused, never thrown on', () => {
+    const good = encodeBaseline(baseline);
+    // The part with the sources: words, sizes, images.
+    const from = new TextDecoder().decode(good).indexOf('"sources"');
+    const flips = fc.array(fc.tuple(fc.nat(good.length - from - 1), fc.nat(127)), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(flips, (changes) => {
+        const bytes = Uint8Array.from(good);
+        for (const [at, value] of changes) bytes[from + at] = value;
+        const read = parseBaseline(bytes);
+        if (read.ok) expect(encodeBaseline(read.value).length).toBeGreaterThan(0);
+        else expect(read.code).toBe('baseline_invalid');
+      }),
+    );
+  });
+
   const features = [
     { name: 'load', kind: 'numeric', input: 'x' },
     { name: 'door', kind: 'numeric', input: 'x' },

@@ -1,5 +1,7 @@
 // `drover model baseline`: makes the reference distribution of a model that was trained elsewhere, on this machine. Never talks to
 // a hub and uploads nothing.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { openRuntime } from '@drover/infer/open';
 import { describeHealthy } from '@drover/learn/describe-healthy';
 import { type NpyArray, parseNpy } from '@drover/learn/npy';
@@ -85,6 +87,8 @@ Examples:
     .action(async (file: string, options: BaselineOptions) => {
       if (options.data === undefined && options.tensor.size === 0)
         throw failUsage('There are no rows to describe.', 'Give --data FILE.csv, or --tensor INPUT=FILE.npy.');
+      if (existsSync(path.resolve(cli.shell.cwd, options.out)))
+        throw failUsage(`"${options.out}" is there already.`, 'Remove it, or name another file with --out.');
       const bytes = readGiven(cli, file);
       const info = checkModel(bytes);
       if (!info.ok) throw failRefused(info);
