@@ -128,6 +128,12 @@ describe('a model that was trained elsewhere', () => {
     const said = await makeBaseline([file, '--data', table, '--label', 'state', ...names, '--out', out]);
     expect(said).toContain('true or false: door');
     expect(said).toContain('text note: length');
+    const { features } = JSON.parse(readFileSync(out, 'utf8')) as { features: { name: string; influence?: number }[] };
+    const influenceOf = (wanted: string) => features.find(({ name }) => name === wanted)?.influence;
+    // Of the load the answers hang most, and what is measured of a text is no field.
+    expect(influenceOf('load')).toBeGreaterThan(Number(influenceOf('door')));
+    expect(influenceOf('door')).toBeGreaterThan(0.01);
+    expect(influenceOf('note (length)')).toBeUndefined();
 
     const agent = await runWith('ticket', buildTicketModel(), out, {
       featureNames: ['load', 'door', 'note'],

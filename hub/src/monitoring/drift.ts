@@ -3,6 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Diagnosis, diagnose, NO_DETAIL } from '@drover/core/drift/diagnose';
 import { leastBelieved } from '@drover/core/drift/gate';
+import { weigh } from '@drover/core/drift/influence';
 import {
   type DriftSettings,
   eValueOfFeature,
@@ -130,7 +131,8 @@ export function openDriftBook({ store, readFacts, now, settings, unpacked = UNPA
       const { feature, observation } = seen;
       if (!counts(feature, row.receivedAt)) continue;
       const before = stream.features.get(feature)?.state ?? newFeature(seedOf(id, slot, manifest, feature));
-      const { state, verdict } = foldWindow(before, { ...observation, startAt: row.startAt }, settings);
+      const { state, verdict: found } = foldWindow(before, { ...observation, startAt: row.startAt }, settings);
+      const verdict = weigh(found, seen.influence, settings);
       stream.features.set(feature, { state, verdict, diagnosis: diagnosisOf(verdict, seen) });
     }
   }

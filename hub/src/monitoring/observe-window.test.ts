@@ -27,7 +27,7 @@ const say = (values: readonly string[]): string =>
 
 describe('categories that training never met', () => {
   it('are told apart by how many they are and how frequent one is', () => {
-    expect(seenOf(['drill', 'saw'])?.unseen).toBeUndefined();
+    expect(seenOf(['drill', 'saw'])).toMatchObject({ unseen: undefined, influence: 0.25 });
     expect(seenOf(['drill', 'file', 'file', 'lathe', 'file'])?.unseen).toEqual({ distinct: 2, most: 0.75 });
     expect(say(['file', 'file'])).toBe('one new category');
     expect(say(['file', 'file', 'file', 'lathe'])).toBe('2 new categories, one of them 75 %');

@@ -30,6 +30,8 @@ export interface Seen {
   readonly between?: readonly [string, string] | undefined;
   /** Of categories: different ones that training never met, and the share of the most frequent among them. */
   readonly unseen?: { readonly distinct: number; readonly most: number } | undefined;
+  /** How much the answers hang on it; undefined where that is not known. */
+  readonly influence?: number | undefined;
 }
 
 const seeNumeric = (
@@ -70,7 +72,7 @@ export function* observe(window: WindowSketch, { baseline }: ModelFacts): Genera
   for (const feature of baseline?.features ?? []) {
     if (feature.kind === 'numeric') {
       const sketch = window.numeric[numeric++];
-      if (sketch) yield seeNumeric(feature.name, 'numeric', sketch, feature);
+      if (sketch) yield { ...seeNumeric(feature.name, 'numeric', sketch, feature), influence: feature.influence };
     } else {
       const sketch = window.categorical[categorical++];
       if (sketch)
@@ -80,6 +82,7 @@ export function* observe(window: WindowSketch, { baseline }: ModelFacts): Genera
           observation: observeCategories(sketch, feature),
           numeric: undefined,
           unseen: seeUnseen(sketch),
+          influence: feature.influence,
         };
     }
   }

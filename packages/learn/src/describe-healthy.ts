@@ -1,9 +1,10 @@
 // Makes the baseline of a model that was trained elsewhere: what it takes as healthy rows show it, what it answers as it answers
 // them. Never trains.
 import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
-import { type AnswerLayout, answerOf, type DescribedModel } from '@drover/infer/layout';
+import { type AnswerLayout, answerOf, type DescribedModel, type DescribedTask } from '@drover/infer/layout';
 import type { Feeds, InferenceRuntime, ModelSession, Outputs, TensorInfo, TensorValue } from '@drover/infer/runtime';
 import { type Baseline, buildBaseline, type TrainingColumn, type TrainingOutputs } from '@drover/sketch/baseline';
+import { chooseRows, influenceOf, standIn } from './influence.ts';
 import type { NpyArray } from './npy.ts';
 import type { Column, Table } from './table.ts';
 
@@ -171,9 +172,9 @@ function prepare(session: ModelSession, model: DescribedModel, given: HealthyRow
 
 /** What was answered, row after row; undefined for a model without a task. */
 class Answers {
-  private readonly values: Float32Array;
+  readonly values: Float32Array;
+  readonly width: number;
   private readonly answer: AnswerLayout;
-  private readonly width: number;
 
   constructor(answer: AnswerLayout, rows: number) {
     this.answer = answer;
@@ -239,10 +240,76 @@ export async function describeHealthy(
     if (failed) return failed;
     const outputs = answers?.finish(given.table, given.label);
     if (outputs && !outputs.ok) return outputs;
-    const built = buildBaseline(columns, outputs?.value);
+    const influence = model.task ? await measureInfluence(session.value, model, columns, inputs, rows) : undefined;
+    if (influence && !influence.ok) return influence;
+    const built = buildBaseline(columns, outputs?.value, influence?.value);
     return built.ok ? accept(built.value) : refuse('baseline_invalid', `${built.detail}.`);
   } finally {
     await session.value.release();
+  }
+}
+
+/** By the name of each field; of models of a fixed number of rows nothing is measured. */
+async function measureInfluence(
+  session: ModelSession,
+  model: DescribedModel,
+  columns: readonly TrainingColumn[],
+  inputs: readonly InputRows[],
+  all: number,
+): Promise<Result<ReadonlyMap<string, number> | undefined>> {
+  if (!model.task || inputs.some(({ info }) => typeof info.shape?.[0] === 'number')) return accept(undefined);
+  const chosen = chooseRows(all);
+  const rows = chosen.length;
+  const answer = async (feeds: Feeds): Promise<Result<Answers>> => {
+    const answers = new Answers(answerOf(model.task as DescribedTask), rows);
+    const failed = await runSome(session, feeds, 0, rows, answers);
+    return failed ?? accept(answers);
+  };
+  const own: Feeds = Object.fromEntries(inputs.map((input) => [input.info.name, pickRows(input, chosen)]));
+  const before = await answer(own);
+  if (!before.ok) return before;
+  const found = new Map<string, number>();
+  for (const feature of model.features) {
+    const column = columns.find(({ name }) => name === feature.name);
+    const input = own[feature.input];
+    if (!column || 'tensor' in column || !input) continue;
+    const width = input.data.length / rows;
+    const data = input.data.slice() as typeof input.data;
+    for (let at = 0; at < rows; at++)
+      data[at * width + feature.index] = input.data[standIn(at, rows) * width + feature.index] as never;
+    const moved = await answer({ ...own, [feature.input]: { ...input, data } as TensorValue });
+    if (!moved.ok) return moved;
+    found.set(feature.name, influenceOf(before.value.values, moved.value.values, before.value.width));
+  }
+  return accept(found);
+}
+
+/** Single rows of an input as one tensor. */
+function pickRows(input: InputRows, chosen: Int32Array): TensorValue {
+  const parts = Array.from(chosen, (row) => input.take(row, row + 1));
+  const [first] = parts as [TensorValue];
+  const { length } = first.data;
+  const dims = [chosen.length, ...first.dims.slice(1)];
+  if (first.dtype === 'string') return { dtype: 'string', dims, data: parts.flatMap(({ data }) => data as string[]) };
+  const data = new (first.data.constructor as new (length: number) => Float32Array)(length * chosen.length);
+  for (const [at, part] of parts.entries()) data.set(part.data as Float32Array, at * length);
+  return { dtype: first.dtype, dims, data } as TensorValue;
+}
+
+async function runSome(
+  session: ModelSession,
+  feeds: Feeds,
+  from: number,
+  to: number,
+  answers: Answers,
+): Promise<Refusal | undefined> {
+  try {
+    return answers.note(await session.run(feeds), from, to - from);
+  } catch (error) {
+    return refuse(
+      'run_failed',
+      `Rows ${from + 1} to ${to}: ${String(error instanceof Error ? error.message : error).slice(0, 300)}.`,
+    );
   }
 }
 
@@ -261,16 +328,7 @@ async function runAll(
   for (let from = 0; from < rows; from += batch) {
     const to = Math.min(rows, from + batch);
     const feeds: Feeds = Object.fromEntries(inputs.map((input) => [input.info.name, input.take(from, to)]));
-    let outputs: Outputs;
-    try {
-      outputs = await session.run(feeds);
-    } catch (error) {
-      return refuse(
-        'run_failed',
-        `Rows ${from + 1} to ${to}: ${String(error instanceof Error ? error.message : error).slice(0, 300)}.`,
-      );
-    }
-    const wrong = answers.note(outputs, from, to - from);
+    const wrong = await runSome(session, feeds, from, to, answers);
     if (wrong) return wrong;
     progress?.(to, rows);
   }

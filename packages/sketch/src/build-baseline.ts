@@ -53,8 +53,15 @@ export type TrainingOutputs =
     }
   | { readonly kind: 'regression'; readonly predictions: Float64Array | Float32Array };
 
-/** Builds the baseline, or says which column cannot have one. All values are taken as float32, as the model gets them. */
-export function buildBaseline(given: readonly TrainingColumn[], outputs?: TrainingOutputs): SketchResult<Baseline> {
+/**
+ * Builds the baseline, or says which column cannot have one. All values are taken as float32, as the model gets them.
+ * @param influence by field, see FeatureHead.
+ */
+export function buildBaseline(
+  given: readonly TrainingColumn[],
+  outputs?: TrainingOutputs,
+  influence?: ReadonlyMap<string, number>,
+): SketchResult<Baseline> {
   const derived = deriveColumns(given);
   if (!derived.ok) return derived;
   const { columns, sources } = derived.value;
@@ -69,7 +76,13 @@ export function buildBaseline(given: readonly TrainingColumn[], outputs?: Traini
     if (names.has(name)) return refuse('baseline_invalid', `the name ${name} occurs twice`);
     names.add(name);
     if (values.length !== rows) return refuse('baseline_invalid', `${name} has ${values.length} rows and not ${rows}`);
-    const head = { name, ...(column.from && { from: column.from }) };
+    const isField = column.from === undefined || column.from.take === 'truth';
+    const used = isField ? influence?.get(name) : undefined;
+    const head = {
+      name,
+      ...(column.from && { from: column.from }),
+      ...(used === undefined ? {} : { influence: Number(used.toPrecision(3)) }),
+    };
     if (!isNumeric(column)) {
       features.push({ ...head, kind: 'categorical', ...describeCategories(column) });
       continue;

@@ -34,6 +34,8 @@ import { decodeUtf8 } from './utf8.ts';
 
 /** Beyond −ln of the rarest bin that counts can tell. */
 const MAX_SURPRISE = 100;
+/** Of a regression whose answers hardly vary it can be large. */
+const MAX_INFLUENCE = 1e6;
 /** Beyond the square of the farthest projection. */
 const MAX_TOGETHER = 600;
 
@@ -251,7 +253,11 @@ function readFrom(
 function readFeature(check: Check, value: unknown, sources: readonly BaselineSource[]): BaselineFeature {
   const name = check.name(check.field(value, 'name'), 'a feature');
   const kind = check.field(value, 'kind');
-  const derived = readFrom(check, check.field(value, 'from'), name, kind, sources);
+  const used = check.field(value, 'influence');
+  const derived = {
+    ...readFrom(check, check.field(value, 'from'), name, kind, sources),
+    ...(used === undefined ? {} : { influence: check.number(used, `the influence of ${name}`, 0, MAX_INFLUENCE) }),
+  };
   if (kind === 'categorical') {
     const dictionary = check.list(
       check.field(value, 'dictionary'),

@@ -18,6 +18,9 @@ function formatNeeded({ verdict, needed }: DriftItem): string {
   return verdict === 'too_few_rows' ? `${needed} more values a window` : '';
 }
 
+const looksLike = (i: DriftItem): string =>
+  i.hardlyUsed ? 'the model hardly uses it' : describeDiagnosis(i.diagnosis);
+
 const ITEMS: readonly TableColumn<DriftItem>[] = [
   { title: 'DEVICE', value: (i) => i.device },
   { title: 'SLOT', value: (i) => i.slot },
@@ -27,7 +30,7 @@ const ITEMS: readonly TableColumn<DriftItem>[] = [
   { title: 'WHAT', value: (i) => i.aspect ?? formatNeeded(i) },
   { title: 'CHANGE', value: (i) => describeChange(i.aspect, i.change), align: 'right' },
   { title: 'AT LEAST', value: (i) => describeChange(i.aspect, i.leastChange), align: 'right' },
-  { title: 'LOOKS LIKE', value: (i) => describeDiagnosis(i.diagnosis) },
+  { title: 'LOOKS LIKE', value: looksLike },
   { title: 'EVIDENCE', value: (i) => formatShare(Math.min(1, i.evidence)), align: 'right' },
   { title: 'WINDOWS', value: (i) => formatCount(i.windows), align: 'right' },
 ];
@@ -67,7 +70,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'at', kind: 'instant' },
 ];
 const rowOf = (i: DriftItem): Row => [
-  i.device, i.slot, i.model, i.version, i.feature, i.verdict, i.needed, i.aspect, i.change, i.leastChange, describeDiagnosis(i.diagnosis) || null,
+  i.device, i.slot, i.model, i.version, i.feature, i.verdict, i.needed, i.aspect, i.change, i.leastChange, looksLike(i) || null,
   i.evidence, i.windows, Date.parse(i.at),
 ]; // biome-ignore format: one row
 

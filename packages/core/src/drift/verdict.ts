@@ -101,6 +101,8 @@ export interface FeatureVerdict {
   readonly leastChange: number;
   /** Evidence, as a share of what an alarm takes. */
   readonly evidence: number;
+  /** It would be material if the model used the feature more (influence.ts). */
+  readonly hardlyUsed?: true;
 }
 
 const QUIET = { aspect: undefined, change: 0, leastChange: 0 } as const;

@@ -96,6 +96,8 @@ export const DriftItem = Type.Object({
   /** Windows (learning) or values in a window (too_few_rows) that are wanting before it can be judged. */
   needed: Count,
   windows: Count,
+  /** It would be material if the model used the feature more. */
+  hardlyUsed: Type.Optional(Type.Boolean()),
   /** End of the last window. */
   at: Instant,
   diagnosis: Type.Union([DriftDiagnosis, Type.Null()]),
