@@ -5,9 +5,8 @@ import { bindBaseline, decodeWindow, WindowSketch } from '@drover/sketch/window-
 import { describe, expect, it } from 'vitest';
 import { observe } from './observe-window.ts';
 
-const made = buildBaseline([
-  { name: 'tool', values: Array.from({ length: 100 }, (_, n) => (n % 2 ? 'drill' : 'saw')) },
-]);
+const tools = Array.from({ length: 100 }, (_, n) => (n % 2 ? 'drill' : 'saw'));
+const made = buildBaseline([{ name: 'tool', values: tools }], undefined, new Map([['tool', 0.25]]));
 if (!made.ok) throw new Error(made.detail);
 const reference = bindBaseline(made.value, 'c'.repeat(64));
 
