@@ -1,8 +1,9 @@
 // Owns what alert rules watch of models: their metrics over the last hour, and what labels say of them. Computed when a rule asks, and then
 // not again for a while, for it takes a core a second or more. Never judges a number.
+import { MODEL_METRICS } from '@drover/core/health/catalogue';
 import { listSlotStates } from '../db/alert-sources.ts';
 import type { Store } from '../db/store.ts';
-import { type ModelHealth, measureModels } from './device-metrics.ts';
+import { type ModelHealth, type ModelValues, measureModels } from './device-metrics.ts';
 import type { ReadModelFacts } from './model-facts.ts';
 import { type LabelledErrors, readErrors } from './quality-report.ts';
 
@@ -24,6 +25,7 @@ export interface WatchDeps {
   readonly windowSeconds: number;
 }
 
+const SILENT = Object.fromEntries(MODEL_METRICS.map(({ name }) => [name, null])) as ModelValues;
 const MOST_OFTEN_MS = 300_000;
 const LEAST_SPAN_MS = 3_600_000;
 /** So that an hour of long windows still has some. */
@@ -42,9 +44,16 @@ export function openModelWatch({ store, readFacts, now, windowSeconds }: WatchDe
       running.set(device, own.add(`${slot}\n${manifest}`));
     }
     const all: WatchedModel[] = [];
-    for (const [device, streams] of running)
+    for (const [device, streams] of running) {
       for (const model of await measureModels({ store, readFacts, now }, device, now() - spanMs, []))
-        if (streams.has(`${model.slot}\n${model.manifest}`)) all.push({ ...model, device });
+        if (streams.delete(`${model.slot}\n${model.manifest}`)) all.push({ ...model, device });
+      // What runs and said nothing is not known to be well.
+      for (const stream of streams) {
+        const [slot = '', manifest = ''] = stream.split('\n');
+        const { model, version } = await readFacts(manifest);
+        all.push({ device, slot, manifest, model, version, values: SILENT });
+      }
+    }
     return all;
   }
 
