@@ -1,7 +1,7 @@
 // Owns the words of the baseline document, its limits and its bytes. Never computes it from data (build) or trusts it (parse).
 
 import { shorten } from './float32.ts';
-import { IMAGE_MEASURES, type ImageShape, type TensorShape } from './tensor-measures.ts';
+import type { ImageShape, TensorShape } from './tensor-measures.ts';
 import { encodeUtf8 } from './utf8.ts';
 
 export const BASELINE_TYPE = 'drover.baseline/1';
@@ -63,8 +63,6 @@ export const TAKES = {
   { of: 'field' | BaselineSource['kind'] | 'image'; makes: 'numeric' | 'categorical' }
 >;
 export type Take = keyof typeof TAKES;
-export const isImageTake = (take: Take): take is (typeof IMAGE_MEASURES)[number] =>
-  (IMAGE_MEASURES as readonly string[]).includes(take);
 /** Categories of a `truth`, in this order. */
 export const TRUTHS = ['false', 'true'] as const;
 

@@ -8,7 +8,6 @@ import {
   type BaselineSource,
   type ClassBins,
   type Derivation,
-  isImageTake,
   MAX_BASELINE_BYTES,
   MAX_DICTIONARY,
   MAX_FEATURES,
@@ -243,7 +242,7 @@ function readFrom(
   const known = take as Take;
   const { of, makes } = TAKES[known];
   const found = sources.find((each) => each.name === source);
-  const has = isImageTake(known) ? found?.kind === 'tensor' && found.image !== undefined : found?.kind === of;
+  const has = of === 'image' ? found?.kind === 'tensor' && found.image !== undefined : found?.kind === of;
   if (makes !== kind || (of !== 'field' && !has)) check.say(`there is no ${take} of ${source} for ${name}`);
   const index = known === 'projection' ? check.count(check.field(value, 'index'), `the index of ${name}`) : 0;
   if (index >= TENSOR_PROJECTIONS) check.say(`the index of ${name} is too large`);

@@ -1,6 +1,8 @@
 // Decides what is counted of one vector or image: a few fixed random sums of its values, and of an image its light and sharpness.
 // Never keeps the values.
 
+import { splitMix } from './split-mix.ts';
+
 /** Numbers that a vector is summed up in. */
 export const TENSOR_PROJECTIONS = 16;
 export const IMAGE_MEASURES = ['brightness', 'contrast', 'sharpness', 'saturation'] as const;
@@ -45,14 +47,7 @@ export class TensorMeasures {
     this.size = size;
     this.image = image;
     this.goesTo = new Uint8Array(size);
-    let state = seed >>> 0;
-    for (let i = 0; i < size; i++) {
-      // SplitMix32: the highest five bits are decided by all bits of the seed and the place.
-      state = (state + 0x9e3779b9) >>> 0;
-      let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-      z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-      this.goesTo[i] = (z ^ (z >>> 15)) >>> 27;
-    }
+    for (let i = 0; i < size; i++) this.goesTo[i] = splitMix(seed, i) >>> 27;
     this.grey = new Float32Array(image ? image.height * image.width : 0);
     this.values = new Float32Array(TENSOR_PROJECTIONS + (image ? IMAGE_MEASURES.length : 0));
   }

@@ -4,6 +4,7 @@
 import type { ByteReader, ByteWriter } from './codec.ts';
 import { addCounts, subtractCounts } from './counts.ts';
 import type { Sketch } from './sketch.ts';
+import { splitMix } from './split-mix.ts';
 
 /** More features than this are not multiplied with each other but projected first. */
 export const MOST_MULTIPLIED = 32;
@@ -38,14 +39,7 @@ export interface TogetherReference {
 export function prepareTogether(features: readonly TogetherFeature[], seed: number | undefined): TogetherReference {
   if (seed === undefined) return { features, size: features.length, signs: undefined };
   const signs = new Int8Array(PROJECTIONS * features.length);
-  let state = seed >>> 0;
-  for (let i = 0; i < signs.length; i++) {
-    // SplitMix32: the sign is the highest bit of a number that all bits of the seed and the place decide.
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    signs[i] = (z ^ (z >>> 15)) < 0 ? -1 : 1;
-  }
+  for (let i = 0; i < signs.length; i++) signs[i] = splitMix(seed, i) < 0 ? -1 : 1;
   return { features, size: PROJECTIONS, signs };
 }
 
