@@ -6,7 +6,6 @@ import {
   type AlertSource,
   type DeviceMetricLimit,
   isBeyond,
-  isDeviceLimit,
   isModelLimit,
   type MetricLimit,
   type WatchedDeviceMetric,
@@ -167,8 +166,7 @@ const subjectsOf = (known: ReadonlySet<string>): ReadonlySet<string> =>
 
 /** Of devices at once; of models as the last look at them found it. */
 async function seeLimit(deps: SourceDeps, devices: readonly WatchedDevice[], limit: MetricLimit): Promise<Seen[]> {
-  if (isDeviceLimit(limit)) return seeMetric(devices, limit, deps.now());
-  return isModelLimit(limit) ? seeModelMetric(await deps.watch.models(), limit) : [];
+  return isModelLimit(limit) ? seeModelMetric(await deps.watch.models(), limit) : seeMetric(devices, limit, deps.now());
 }
 
 /** What is said of all that the rules watch. @param known keys of alerts: of others only what is bad is a signal. */

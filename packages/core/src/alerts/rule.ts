@@ -27,19 +27,18 @@ export const WATCHED_METRICS = [...WATCHED_DEVICE_METRICS, ...WATCHED_MODEL_METR
 type WatchedModelMetric = (typeof WATCHED_MODEL_METRICS)[number];
 export type WatchedDeviceMetric = (typeof WATCHED_DEVICE_METRICS)[number];
 
-export interface MetricLimit {
-  readonly metric: WatchedDeviceMetric | WatchedModelMetric;
+interface Bounds {
   /** Bad above, or below, in the unit of the metric; one of them is a number. */
   readonly above: number | null;
   readonly below: number | null;
 }
 
-export type ModelMetricLimit = MetricLimit & { readonly metric: WatchedModelMetric };
-export type DeviceMetricLimit = MetricLimit & { readonly metric: WatchedDeviceMetric };
+export type ModelMetricLimit = Bounds & { readonly metric: WatchedModelMetric };
+export type DeviceMetricLimit = Bounds & { readonly metric: WatchedDeviceMetric };
+export type MetricLimit = ModelMetricLimit | DeviceMetricLimit;
 
 export const isModelLimit = (limit: MetricLimit): limit is ModelMetricLimit =>
   (WATCHED_MODEL_METRICS as readonly string[]).includes(limit.metric);
-export const isDeviceLimit = (limit: MetricLimit): limit is DeviceMetricLimit => !isModelLimit(limit);
 
 export interface AlertRule {
   readonly id: string;
