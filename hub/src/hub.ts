@@ -33,6 +33,7 @@ import { buildDevicesServer, type DevicesApi } from './http/devices-door/server.
 import { addEnrolmentRoutes } from './http/enrolment.ts';
 import { envelopeToJson } from './http/envelopes.ts';
 import type { RouteNeed } from './http/gate.ts';
+import { addGroupRoutes } from './http/groups.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { addLabelRoutes } from './http/labels.ts';
 import { addModelSignatureRoutes } from './http/model-signatures.ts';
@@ -341,6 +342,7 @@ export async function startHub(
       (to) => addDeviceRoutes(to, { ...shared, isDev: config.dev, hubId, roots, mqttUrl, devicesUrl, endSession }),
       (to) => addEnrolmentRoutes(to, { ...enrolment, devicesUrl, isDev: config.dev }),
       (to) => addCarryRoutes(to, carrying),
+      (to) => addGroupRoutes(to, shared),
       (to) => addRolloutRoutes(to, { ...shared, reconciler, pathsOf: repository.pathsOf }),
       (to) => addAuditRoutes(to, { store, hubId, checkpoints }),
       (to) => addReleaseRoutes(to, { ...shared, release: releaseDeps, onRotated: () => void reconciler.pokeAll() }),

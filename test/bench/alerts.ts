@@ -31,7 +31,7 @@ const slotOf = (n: number): Statement => ({
   query: query(
     sqlOf.insertInto('deviceSlots').values({
       device: idOf(n), slot: 'default', running: MANIFEST, previous: null, deploymentId: null, deploymentManifest: null, state: null, revision: 1,
-      code: null, detail: null, enteredAt: null, bytesDone: 0, bytesTotal: 0, updatedAt: 0,
+      code: null, detail: null, enteredAt: null, bytesDone: 0, bytesTotal: 0, updatedAt: 0, progressAt: 0,
     }), // biome-ignore format: one row
   ),
 });

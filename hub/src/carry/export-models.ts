@@ -13,7 +13,7 @@ import { commitWithAudit } from '../db/audit.ts';
 import { insertCarriedExport, readLastExport, trimCarriedExports } from '../db/carried.ts';
 import type { DesiredRow } from '../db/desired.ts';
 import type { Repository } from '../release/repository.ts';
-import { findTargets } from '../rollouts/create.ts';
+import { findTargets, resolveTarget } from '../rollouts/targets.ts';
 import { collectMetadata, collectParts, type PartDeps } from './export-parts.ts';
 
 export interface ExportDeps extends PartDeps {
@@ -80,11 +80,13 @@ export function makeExporter(deps: ExportDeps): Exporter {
       const days = Math.floor(deps.maxValidMs / 86_400_000);
       return refuse('export_too_long', `At most ${days} days are allowed (the setting export-days of the hub).`);
     }
-    const devices = await findTargets(store, target as Parameters<typeof findTargets>[1]);
+    const resolved = await resolveTarget(store, target);
+    if (!resolved.ok) return resolved;
+    const devices = await findTargets(store, resolved.value);
     if (!devices.ok) return devices;
     if (devices.value.length > EXPORT_DEVICES)
       return refuse('export_too_large', `${devices.value.length} devices were named; at most ${EXPORT_DEVICES} fit.`);
-    return accept(devices.value.toSorted());
+    return accept(devices.value.map(({ device }) => device).toSorted());
   }
 
   /** Writes the index with the next free number, and the row and the audit row that stand for it. */

@@ -178,7 +178,7 @@ export const listRefusals = (
 
 const SLOT_COLUMNS = [
   'device', 'slot', 'running', 'previous', 'deploymentId', 'deploymentManifest', 'state', 'revision', 'code', 'detail',
-  'enteredAt', 'bytesDone', 'bytesTotal', 'updatedAt',
+  'enteredAt', 'bytesDone', 'bytesTotal', 'updatedAt', 'progressAt',
 ] as const; // biome-ignore format: one list
 
 const slotStored = template<DeviceSlotRow>(SLOT_COLUMNS, (row) =>
@@ -186,8 +186,23 @@ const slotStored = template<DeviceSlotRow>(SLOT_COLUMNS, (row) =>
     .insertInto('deviceSlots')
     .values(row)
     .onConflict((c) => {
-      const { device: _, slot: __, ...rest } = row;
-      return c.columns(['device', 'slot']).doUpdateSet(rest);
+      const { device: _, slot: __, progressAt, ...rest } = row;
+      return c.columns(['device', 'slot']).doUpdateSet((e) => ({
+        ...rest,
+        // A report that repeats itself is no progress.
+        progressAt: e
+          .case()
+          .when(
+            e.and([
+              e('deviceSlots.deploymentId', 'is', row.deploymentId),
+              e('deviceSlots.state', 'is', row.state),
+              e('deviceSlots.bytesDone', '=', row.bytesDone),
+            ]),
+          )
+          .then(e.ref('deviceSlots.progressAt'))
+          .else(progressAt)
+          .end(),
+      }));
     }),
 );
 export const storeSlot = (row: DeviceSlotRow): Statement => ({ query: slotStored(row), expect: 'any' });

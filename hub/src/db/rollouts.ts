@@ -1,7 +1,8 @@
 // Owns the SQL about rollouts and deployments. Never decides a move: every move is a compare-and-set on a revision.
 import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '@drover/core/deployment/table';
+import { LIVE_STATES } from '@drover/core/rollout/states';
 import type { Selectable } from 'kysely';
-import type { DeploymentEventsTable, DeploymentsTable, RolloutState, RolloutsTable } from './schema.ts';
+import type { DeploymentEventsTable, DeploymentsTable, RolloutsTable } from './schema-rollouts.ts';
 import { query, type Statement, type Store, sqlOf, template } from './store.ts';
 
 /** Everything that is not terminal: named one by one, so that the index on the state is used. */
@@ -20,7 +21,7 @@ export const insertRollout = (row: RolloutRow): Statement => ({
 const deploymentInserted = template<DeploymentRow>(
   [
     'id', 'rollout', 'device', 'slot', 'manifest', 'state', 'revision', 'code', 'detail', 'createdAt', 'updatedAt',
-    'deviceState', 'deviceRevision', 'deviceCode', 'deviceDetail',
+    'deviceState', 'deviceRevision', 'deviceCode', 'deviceDetail', 'stage', 'attempt', 'purpose', 'admittedAt', 'beforeManifest',
   ], // biome-ignore format: one list
   (row) => sqlOf.insertInto('deployments').values(row),
 );
@@ -104,13 +105,42 @@ export const insertReportEvent = (claim: DeviceClaim, at: number): Statement => 
   expect: 'any',
 });
 
-export const moveRollout = (id: string, revision: number, state: RolloutState, endedAt: number | null): Statement => ({
+export type RolloutChange = Partial<
+  Pick<
+    RolloutRow,
+    'state' | 'stage' | 'phase' | 'phaseSince' | 'startedAt' | 'countedFrom' | 'reason' | 'because' | 'endedAt'
+  >
+>;
+export const changeRollout = (id: string, revision: number, change: RolloutChange): Statement => ({
   query: query(
     sqlOf
       .updateTable('rollouts')
-      .set((e) => ({ state, endedAt, revision: e('revision', '+', 1) }))
+      .set((e) => ({ ...change, revision: e('revision', '+', 1) }))
       .where('id', '=', id)
       .where('revision', '=', revision),
+  ),
+});
+
+const admitted = template<{ id: string; revision: number; at: number; before: string | null }>(
+  ['id', 'revision', 'at', 'before'],
+  (h) =>
+    sqlOf
+      .updateTable('deployments')
+      .set((e) => ({ admittedAt: h.at, beforeManifest: h.before, revision: e('revision', '+', 1) }))
+      .where('id', '=', h.id)
+      .where('revision', '=', h.revision),
+);
+export const admitDeployment = (facts: Parameters<typeof admitted>[0]): Statement => ({ query: admitted(facts) });
+
+/** It waits again, as one that was never told. */
+export const withdrawDeployment = (id: string, revision: number, now: number): Statement => ({
+  query: query(
+    sqlOf
+      .updateTable('deployments')
+      .set((e) => ({ state: 'queued', admittedAt: null, updatedAt: now, revision: e('revision', '+', 1) }))
+      .where('id', '=', id)
+      .where('revision', '=', revision)
+      .where('deviceState', 'is', null),
   ),
 });
 
@@ -126,8 +156,9 @@ export const listRollouts = (
   return store.rows(query(page.cursor === undefined ? base : base.where('id', '<', page.cursor)));
 };
 
-export const listRolloutsIn = (store: Store, state: RolloutState): Promise<readonly RolloutRow[]> =>
-  store.rows(query(sqlOf.selectFrom('rollouts').selectAll().where('state', '=', state).orderBy('id')));
+/** Those that the hub looks at again and again, oldest first. */
+export const listLiveRollouts = (store: Store): Promise<readonly RolloutRow[]> =>
+  store.rows(query(sqlOf.selectFrom('rollouts').selectAll().where('state', 'in', LIVE_STATES).orderBy('id')));
 
 /** Deployments of a rollout, in the order of their ids. */
 export const listDeployments = (
@@ -149,7 +180,7 @@ export const listDeploymentEvents = (store: Store, deployment: string): Promise<
     query(sqlOf.selectFrom('deploymentEvents').selectAll().where('deployment', '=', deployment).orderBy('id')),
   );
 
-/** Deployments of these rollouts by state. */
+/** Devices of these rollouts by the state of their newest attempt. */
 export const countDeployments = (
   store: Store,
   rollouts: readonly string[],
@@ -157,10 +188,22 @@ export const countDeployments = (
   store.rows(
     query(
       sqlOf
-        .selectFrom('deployments')
-        .select((e) => ['rollout', 'state', e.fn.countAll<number>().as('count')])
-        .where('rollout', 'in', rollouts)
-        .groupBy(['rollout', 'state']),
+        .selectFrom('deployments as d')
+        .select((e) => ['d.rollout', 'd.state', e.fn.countAll<number>().as('count')])
+        .where('d.rollout', 'in', rollouts)
+        .where((e) =>
+          e.not(
+            e.exists(
+              e
+                .selectFrom('deployments as n')
+                .select('n.id')
+                .whereRef('n.rollout', '=', 'd.rollout')
+                .whereRef('n.device', '=', 'd.device')
+                .whereRef('n.attempt', '>', 'd.attempt'),
+            ),
+          ),
+        )
+        .groupBy(['d.rollout', 'd.state']),
     ),
   );
 
@@ -183,7 +226,15 @@ export const listDeploymentsById = (store: Store, ids: readonly string[]): Promi
 /** Devices that have something open. */
 export const listDevicesWithWork = async (store: Store): Promise<readonly string[]> => {
   const rows = await store.rows(
-    query(sqlOf.selectFrom('deployments').select('device').distinct().where('state', 'in', OPEN_STATES)),
+    query(
+      sqlOf
+        .selectFrom('deployments')
+        .select('device')
+        .distinct()
+        .where('state', 'in', OPEN_STATES)
+        // One that only waits for its rollout is none of the device's concern yet.
+        .where((e) => e.or([e('admittedAt', 'is not', null), e('deviceState', 'is not', null)])),
+    ),
   );
   return rows.map((row) => row.device);
 };

@@ -21,9 +21,9 @@ import type { SampleTables } from './samples-schema.ts';
 import type { AlertTables } from './schema-alerts.ts';
 import type { DeliveryTables } from './schema-delivery.ts';
 import type { MonitoringTables } from './schema-monitoring.ts';
+import type { RolloutTables } from './schema-rollouts.ts';
 
 export type Presence = 'never' | 'online' | 'offline';
-export type RolloutState = 'running' | 'completed' | 'aborted' | 'superseded';
 export type RunState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 export type CmdState = 'open' | 'answered' | 'expired';
 
@@ -83,6 +83,8 @@ export interface DeviceSlotsTable {
   readonly bytesDone: number;
   readonly bytesTotal: number;
   readonly updatedAt: number;
+  /** When the deployment in it, or how far it is, last changed. */
+  readonly progressAt: number;
 }
 
 export interface DesiredDocsTable {
@@ -100,56 +102,6 @@ export interface DesiredDocsTable {
   readonly manifestsJson: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
-}
-
-export interface RolloutsTable {
-  readonly id: string;
-  readonly model: string;
-  readonly version: number;
-  readonly manifest: string;
-  readonly slot: string;
-  readonly state: RolloutState;
-  /** Grows by one with each change: the compare-and-set of a move. */
-  readonly revision: number;
-  /** What was asked for, as it came. */
-  readonly targetJson: string;
-  readonly actor: string;
-  readonly createdAt: number;
-  readonly endedAt: number | null;
-}
-
-export interface DeploymentsTable {
-  readonly id: string;
-  readonly rollout: string;
-  readonly device: string;
-  readonly slot: string;
-  readonly manifest: string;
-  /** What the hub holds true. */
-  readonly state: DeploymentState;
-  /** Grows by one with each move: the compare-and-set of a move. */
-  readonly revision: number;
-  readonly code: string | null;
-  readonly detail: string | null;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  /** What the device says: evidence, kept also after the hub's state is terminal. */
-  readonly deviceState: DeploymentState | null;
-  readonly deviceRevision: number;
-  readonly deviceCode: string | null;
-  readonly deviceDetail: string | null;
-}
-
-export interface DeploymentEventsTable {
-  readonly id: Generated<number>;
-  readonly deployment: string;
-  readonly at: number;
-  /** `device`: reported. `hub`: moved. */
-  readonly source: 'device' | 'hub';
-  readonly fromState: DeploymentState | null;
-  readonly toState: DeploymentState;
-  readonly revision: number;
-  readonly code: string | null;
-  readonly detail: string | null;
 }
 
 export interface ModelsTable {
@@ -302,15 +254,13 @@ export interface Tables
     CarriedTables,
     MonitoringTables,
     AlertTables,
+    RolloutTables,
     SampleTables {
   readonly meta: MetaTable;
   readonly devices: DevicesTable;
   readonly outboxes: OutboxesTable;
   readonly deviceSlots: DeviceSlotsTable;
   readonly desiredDocs: DesiredDocsTable;
-  readonly rollouts: RolloutsTable;
-  readonly deployments: DeploymentsTable;
-  readonly deploymentEvents: DeploymentEventsTable;
   readonly models: ModelsTable;
   readonly versions: VersionsTable;
   readonly aliases: AliasesTable;

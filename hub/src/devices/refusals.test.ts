@@ -30,6 +30,7 @@ it('shows the refusal of a device, and with each of its deployments that are ope
   const row = (state: DeploymentRow['state']): DeploymentRow => ({
     id: state, rollout: 'r', device: 'd1', slot: 'default', manifest: 'm', state, revision: 1, code: null, detail: null,
     createdAt: 1, updatedAt: 1, deviceState: null, deviceRevision: 0, deviceCode: null, deviceDetail: null,
+    stage: 0, attempt: 1, purpose: 'install', admittedAt: 1, beforeManifest: null,
   }); // biome-ignore format: one record
   const look = async () => {
     const device = await readDevice(store, 'd1');

@@ -1,11 +1,31 @@
 // Serves rollouts and their deployments: start, list, abort. What a device does next is decided elsewhere.
 import { refuse } from '@drover/core/reasons';
-import { Id, PageQuery, page } from '@drover/wire/http/common';
-import { Deployment, Rollout, RolloutRequest } from '@drover/wire/http/rollouts';
+import { DeviceId, Id, PageQuery, page } from '@drover/wire/http/common';
+import {
+  ApprovalBody,
+  Deployment,
+  DeviceWhy,
+  PromoteBody,
+  Rollout,
+  RolloutDetail,
+  RolloutPreview,
+  RolloutRequest,
+  RolloutWhy,
+} from '@drover/wire/http/rollouts';
 import Type from 'typebox';
 import { listDeployments, listRollouts, type RolloutRow, readRollout } from '../db/rollouts.ts';
-import { abortRollout, createRollout, type RolloutDeps } from '../rollouts/create.ts';
-import { viewDeployments, viewRollouts } from '../rollouts/rollout-views.ts';
+import {
+  abortRollout,
+  approveRollout,
+  pauseRollout,
+  promoteRollout,
+  resumeRollout,
+  rollBack,
+} from '../rollouts/control.ts';
+import { createRollout, type RolloutDeps } from '../rollouts/create.ts';
+import { readDeviceWhy } from '../rollouts/explain-device.ts';
+import { previewRollout } from '../rollouts/preview.ts';
+import { viewDeployments, viewRolloutDetail, viewRollouts } from '../rollouts/rollout-views.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import { addIdempotency } from './idempotency.ts';
 import { cutPage, DEFAULT_LIMIT, readCursor } from './pages.ts';
@@ -13,6 +33,12 @@ import type { Api } from './server.ts';
 
 const tags = ['rollouts'];
 const One = Type.Object({ id: Id });
+
+const CONTROLS = [
+  { path: 'pause', summary: 'Let no further device begin', control: pauseRollout },
+  { path: 'resume', summary: 'Go on; failures so far are taken as seen', control: resumeRollout },
+  { path: 'rollback', summary: 'Bring every device back to what it ran before', control: rollBack },
+] as const;
 
 export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
   const { store } = deps;
@@ -79,12 +105,12 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
     '/api/v1/rollouts/:id',
     {
       config: { needs: 'viewer' },
-      schema: { tags, summary: 'One rollout', params: One, response: { 200: Rollout, ...problemResponses } },
+      schema: { tags, summary: 'One rollout', params: One, response: { 200: RolloutDetail, ...problemResponses } },
     },
     async (request, reply) => {
       const row = await readRollout(store, request.params.id);
       if (row === undefined) return sendRefusal(reply, refuse('rollout_unknown', `"${request.params.id}".`));
-      return reply.send(await viewOne(row));
+      return reply.send(await viewRolloutDetail(store, row));
     },
   );
 
@@ -102,6 +128,90 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
     async (request, reply) => {
       const aborted = await abortRollout(deps, request.params.id, request.actor);
       return aborted.ok ? reply.send(await viewOne(aborted.value)) : sendRefusal(reply, aborted);
+    },
+  );
+
+  api.post(
+    '/api/v1/rollouts/preview',
+    {
+      config: { needs: 'viewer' },
+      schema: {
+        tags,
+        summary: 'What a rollout would do to the devices that match now; nothing is started',
+        body: RolloutRequest,
+        response: { 200: RolloutPreview, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const seen = await previewRollout(deps, request.body);
+      return seen.ok ? reply.send(seen.value) : sendRefusal(reply, seen);
+    },
+  );
+
+  api.get(
+    '/api/v1/devices/:device/why',
+    {
+      config: { needs: 'viewer' },
+      schema: {
+        tags,
+        summary: 'Why a device runs what it runs, and why it does not move',
+        params: Type.Object({ device: DeviceId }),
+        response: { 200: DeviceWhy, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const why = await readDeviceWhy(store, request.params.device, deps.now());
+      return why.ok ? reply.send(why.value) : sendRefusal(reply, why);
+    },
+  );
+
+  for (const { path, summary, control } of CONTROLS) {
+    api.post(
+      `/api/v1/rollouts/:id/${path}`,
+      {
+        config: { needs: 'operator' },
+        schema: { tags, summary, params: One, body: RolloutWhy, response: { 200: Rollout, ...problemResponses } },
+      },
+      async (request, reply) => {
+        const done = await control(deps, request.params.id, request.actor, request.body.because);
+        return done.ok ? reply.send(await viewOne(done.value)) : sendRefusal(reply, done);
+      },
+    );
+  }
+
+  api.post(
+    '/api/v1/rollouts/:id/approve',
+    {
+      config: { needs: 'approver' },
+      schema: {
+        tags,
+        summary: 'Agree to the plan of a rollout that somebody else made',
+        params: One,
+        body: ApprovalBody,
+        response: { 200: Rollout, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const done = await approveRollout(deps, request.params.id, request.actor, request.body);
+      return done.ok ? reply.send(await viewOne(done.value)) : sendRefusal(reply, done);
+    },
+  );
+
+  api.post(
+    '/api/v1/rollouts/:id/promote',
+    {
+      config: { needs: 'approver' },
+      schema: {
+        tags,
+        summary: 'Pass a stage that its gate does not pass; it takes two people and a reason',
+        params: One,
+        body: PromoteBody,
+        response: { 200: Rollout, ...problemResponses },
+      },
+    },
+    async (request, reply) => {
+      const done = await promoteRollout(deps, request.params.id, request.actor, request.body.reason);
+      return done.ok ? reply.send(await viewOne(done.value)) : sendRefusal(reply, done);
     },
   );
 

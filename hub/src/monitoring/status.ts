@@ -3,7 +3,7 @@ import type { Status } from '@drover/wire/http/monitoring';
 import type { Static } from 'typebox';
 import { countDevices } from '../db/devices.ts';
 import { countModels } from '../db/models.ts';
-import { listRolloutsIn } from '../db/rollouts.ts';
+import { listLiveRollouts } from '../db/rollouts.ts';
 import { listRunsIn } from '../db/runs.ts';
 import { countInSync } from '../db/status-counts.ts';
 import type { Store } from '../db/store.ts';
@@ -22,7 +22,7 @@ export async function readStatus(store: Store, hub: HubFacts): Promise<Static<ty
     countDevices(store),
     countInSync(store),
     countModels(store),
-    listRolloutsIn(store, 'running'),
+    listLiveRollouts(store),
     listRunsIn(store, ['running']),
     countUplink(store),
     countWindows(store),

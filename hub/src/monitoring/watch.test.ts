@@ -21,7 +21,7 @@ let store: Store;
 const runs = (device: string) =>
   storeSlot({
     device, slot: 'default', running: RUNS, previous: null, deploymentId: null, deploymentManifest: null, state: null, revision: 1, code: null,
-    detail: null, enteredAt: null, bytesDone: 0, bytesTotal: 0, updatedAt: 0,
+    detail: null, enteredAt: null, bytesDone: 0, bytesTotal: 0, updatedAt: 0, progressAt: 0,
   }); // biome-ignore format: one row
 
 beforeEach(async () => {

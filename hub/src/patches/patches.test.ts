@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { KEPT_MS, MAX_TRIES } from '@drover/core/patches';
 import { accept, refuse } from '@drover/core/reasons';
+import { DEPLOY_PLAN } from '@drover/core/rollout/plan';
 import { applyRecipe } from '@drover/delta/apply';
 import type { Made } from '@drover/delta/make';
 import { NO_BYTES } from '@drover/delta/recipe';
@@ -67,15 +68,17 @@ async function wish(device: string, running: string | null, wished: string): Pro
     insertDevice({ id: device, labels: {}, secretHash: 'aa', joinedAt: 1 }),
     storeSlot({
       device, slot: 'default', running, previous: null, deploymentId: null, deploymentManifest: null, state: null, revision: 1,
-      code: null, detail: null, enteredAt: null, bytesDone: 0, bytesTotal: 0, updatedAt: 1,
+      code: null, detail: null, enteredAt: null, bytesDone: 0, bytesTotal: 0, updatedAt: 1, progressAt: 1,
     }),
     insertRollout({
       id, model: 'wear', version: 2, manifest: wished, slot: 'default', state: 'running', revision: 1, targetJson: '{}',
-      actor: 'operator', createdAt: 1, endedAt: null,
+      actor: 'operator', createdAt: 1, endedAt: null, planJson: JSON.stringify(DEPLOY_PLAN), planHash: '', stage: 0, phase: 'admitting',
+      phaseSince: 1, startedAt: 1, countedFrom: 0, reason: null, because: '',
     }),
     insertDeployment({
       id, rollout: id, device, slot: 'default', manifest: wished, state: 'offered', revision: 1, code: null, detail: null,
-      createdAt: 1, updatedAt: 1, deviceState: null, deviceRevision: 0, deviceCode: null, deviceDetail: null,
+      createdAt: 1, updatedAt: 1, deviceState: null, deviceRevision: 0, deviceCode: null, deviceDetail: null, stage: 0, attempt: 1,
+      purpose: 'install', admittedAt: 1, beforeManifest: null,
     }),
   ); // biome-ignore format: records
 }

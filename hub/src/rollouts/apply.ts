@@ -1,6 +1,6 @@
 // Carries out the steps of one device as one compare-and-set commit with event rows. Never decides a step.
 import { TERMINAL } from '@drover/core/deployment/table';
-import { type RolloutStep, reconcileDevice } from '@drover/core/rollout/reconcile';
+import { type DeviceStep, reconcileDevice } from '@drover/core/rollout/reconcile';
 import type { AuditEntry } from '@drover/trust/audit/chain';
 import type { Signer } from '@drover/trust/dsse';
 import { type DesiredRow, storeDesired } from '../db/desired.ts';
@@ -26,7 +26,7 @@ export interface ApplyContext {
   readonly now: number;
 }
 
-type Move = Extract<RolloutStep, { kind: 'move' }>;
+type Move = Extract<DeviceStep, { kind: 'move' }>;
 
 function writeMove(row: DeploymentRow, { to, code, detail }: Move, now: number): Statement[] {
   const said = { code: code ?? null, detail: detail ?? null };

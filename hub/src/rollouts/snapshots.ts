@@ -65,12 +65,13 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
   }
 
   async function toSnapshot(row: DeploymentRow): Promise<DeploymentSnapshot> {
-    const { id, slot, manifest, state, code, detail, deviceState, deviceCode, deviceDetail } = row;
+    const { id, slot, manifest, state, code, detail, admittedAt, deviceState, deviceCode, deviceDetail } = row;
     const head = {
       id,
       slot,
       manifest,
       state,
+      isAdmitted: admittedAt !== null,
       needs: (await readFacts(manifest)).needs,
       ...(code !== null && { code }),
       ...(detail !== null && { detail }),

@@ -1,15 +1,16 @@
-// Runs the rollout decisions: on change for the devices concerned, and by the clock for all, one round at a time.
-// Never decides: core/rollout does.
-import { decideRollout } from '@drover/core/rollout/reconcile';
+// Runs the rollout decisions: on change for the devices and rollouts concerned, and by the clock for all, one round at a
+// time. Never decides: core/rollout does.
 import type { Signer } from '@drover/trust/dsse';
 import type { Logger } from 'pino';
 import { commitWithAudit } from '../db/audit.ts';
 import { listDesiredBehind } from '../db/desired.ts';
-import { countDeployments, listDevicesWithWork, listRolloutsIn, moveRollout, readRollout } from '../db/rollouts.ts';
+import { listDeviceLabels } from '../db/devices.ts';
+import { listDevicesWithWork, listLiveRollouts } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import { type DeviceWork, prepareWork } from './apply.ts';
 import { type DesiredPolicy, writePolicy } from './desired-document.ts';
-import { makeSnapshotReader } from './snapshots.ts';
+import { lookAtRollout, takeLateJoiners } from './look.ts';
+import { type DeviceFacts, makeSnapshotReader } from './snapshots.ts';
 
 export interface ReconcilerDeps {
   readonly store: Store;
@@ -25,7 +26,9 @@ export interface ReconcilerDeps {
 export interface Reconciler {
   /** Something about these devices changed. Returns at once. */
   poke(...devices: readonly string[]): void;
-  /** Looks at every device that has something open, as the clock does. */
+  /** Something about this rollout changed: resolves when it has decided what follows. */
+  lookAt(rollout: string): Promise<void>;
+  /** Looks at every device and rollout that has something open, as the clock does. */
   pokeAll(): Promise<void>;
   /** Resolves when nothing is left to decide. */
   settle(): Promise<void>;
@@ -37,35 +40,54 @@ const ROUND_DEVICES = 250;
 const TICK_MS = 10_000;
 /** A lost race is decided again from a new snapshot; more in a row is a defect. */
 const TRIES = 20;
+/** Looking at rollouts takes at most one part in so many of the time: a large one is not read for each of its devices. */
+const LOOK_SHARE = 4;
 
 export function startReconciler({ store, director, policy, now, log, onDesired }: ReconcilerDeps): Reconciler {
   const reader = makeSnapshotReader(store);
+  const looking = { store, now, log, probationMs: policy.probationMs };
   const waiting = new Set<string>();
+  const due = new Set<string>();
+  const alarms = new Map<string, NodeJS.Timeout>();
   const tries = new Map<string, number>();
+  let lookAfter = 0;
   let running: Promise<void> | undefined;
   let isClosed = false;
 
-  async function finishRollouts(ids: ReadonlySet<string>): Promise<void> {
-    if (ids.size === 0) return;
-    const counts = Map.groupBy(await countDeployments(store, [...ids]), (row) => row.rollout);
-    for (const id of ids) {
-      const rollout = await readRollout(store, id);
-      if (rollout?.state !== 'running') continue;
-      const state = decideRollout(Object.fromEntries((counts.get(id) ?? []).map((row) => [row.state, row.count])));
-      if (!state) continue;
-      const at = now();
-      const detail = { before: { state: rollout.state }, after: { state } };
-      const entry = { at, actor: 'hub', action: 'rollout.end', subject: id, detail };
-      const done = await commitWithAudit(store, [moveRollout(id, rollout.revision, state, at)], entry);
-      if (done.ok) log.info({ rollout: id, state }, 'rollout ended');
-    }
+  function setAlarm(rollout: string, at: number | undefined): void {
+    clearTimeout(alarms.get(rollout));
+    alarms.delete(rollout);
+    // What is further away the clock finds by itself.
+    if (at === undefined || at > now() + TICK_MS || isClosed) return;
+    alarms.set(rollout, setTimeout(() => {
+      alarms.delete(rollout);
+      due.add(rollout);
+      start();
+    }, Math.max(0, at - now()))); // biome-ignore format: short
+  }
+
+  async function lookAt(rollout: string): Promise<void> {
+    const { devices, nextAt } = await lookAtRollout(looking, rollout);
+    setAlarm(rollout, nextAt);
+    for (const device of devices) waiting.add(device);
+    start();
+  }
+
+  async function lookAtDue(): Promise<void> {
+    const began = performance.now();
+    const rollouts = [...due];
+    due.clear();
+    for (const rollout of rollouts) await lookAt(rollout);
+    const ended = performance.now();
+    lookAfter = ended + LOOK_SHARE * (ended - began);
   }
 
   function finishWork(works: readonly DeviceWork[]): void {
-    for (const { device, isIssued } of works) {
+    for (const { device, isIssued, rollouts } of works) {
       tries.delete(device);
       // Level-triggered: the device is looked at again until nothing is left to do.
       waiting.add(device);
+      for (const rollout of rollouts) due.add(rollout);
       if (isIssued) onDesired(device);
     }
   }
@@ -92,25 +114,34 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
     return stored;
   }
 
+  /** A device that was away may be what its rollout waits for. */
+  function noteWaiting(facts: readonly DeviceFacts[]): void {
+    for (const { deployments } of facts)
+      for (const { state, admittedAt, rollout } of deployments.values())
+        if (state === 'queued' && admittedAt === null) due.add(rollout);
+  }
+
   async function runRound(): Promise<void> {
     const devices = [...waiting].slice(0, ROUND_DEVICES);
     for (const device of devices) waiting.delete(device);
     const facts = await reader.read(devices, writePolicy(policy, director));
+    noteWaiting(facts);
     const context = { director, policy, now: now() };
     const works = (await Promise.all(facts.map((f) => prepareWork(f, context)))).filter((work) => work !== undefined);
-    if (works.length === 0) return;
-    const stored = await commitWorks(works);
-    finishWork(stored);
-    await finishRollouts(new Set(stored.flatMap((work) => work.rollouts)));
+    if (works.length > 0) finishWork(await commitWorks(works));
   }
 
   async function drain(): Promise<void> {
     try {
-      while (waiting.size > 0 && !isClosed) await runRound();
+      while ((waiting.size > 0 || due.size > 0) && !isClosed) {
+        if (waiting.size > 0) await runRound();
+        if (due.size > 0 && (waiting.size === 0 || performance.now() >= lookAfter)) await lookAtDue();
+      }
     } catch (error) {
       // A full disk or a defect: nothing is lost, for the clock looks at everything again.
       log.error({ err: error }, 'rollout decisions failed');
       waiting.clear();
+      due.clear();
     }
   }
 
@@ -118,19 +149,31 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
     if (isClosed) return;
     running ??= drain().finally(() => {
       running = undefined;
-      if (waiting.size > 0) start();
+      if (waiting.size > 0 || due.size > 0) start();
     });
   }
 
+  async function takeJoiners(): Promise<void> {
+    const live = await listLiveRollouts(store);
+    for (const { id } of live) due.add(id);
+    const open = live.filter(({ planJson }) => (JSON.parse(planJson) as { lateJoiners: boolean }).lateJoiners);
+    if (open.length === 0) return;
+    const fleet = (await listDeviceLabels(store)).map(({ id, labelsJson }) => ({
+      device: id,
+      labels: JSON.parse(labelsJson) as Record<string, string>,
+    }));
+    for (const rollout of open)
+      for (const device of await takeLateJoiners(looking, rollout, fleet)) waiting.add(device);
+  }
+
   async function pokeAll(): Promise<void> {
-    const [open, behind, rollouts] = await Promise.all([
+    const [open, behind] = await Promise.all([
       listDevicesWithWork(store),
       listDesiredBehind(store, writePolicy(policy, director)),
-      listRolloutsIn(store, 'running'),
     ]);
     for (const device of [...open, ...behind]) waiting.add(device);
+    await takeJoiners();
     start();
-    await finishRollouts(new Set(rollouts.map((rollout) => rollout.id)));
   }
 
   const guardedPokeAll = (): void =>
@@ -146,11 +189,13 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
       for (const device of devices) waiting.add(device);
       if (waiting.size > 0) start();
     },
+    lookAt,
     pokeAll,
     settle,
     async close() {
       isClosed = true;
       clearInterval(timer);
+      for (const alarm of alarms.values()) clearTimeout(alarm);
       await settle();
     },
   };

@@ -20,6 +20,7 @@ function slotRow(device: string, { slot, running, previous, deployment: d }: Slo
     bytesDone: d?.bytesDone ?? 0,
     bytesTotal: d?.bytesTotal ?? 0,
     updatedAt: now,
+    progressAt: now,
   };
 }
 

@@ -117,6 +117,7 @@ const device = (id: string, inSync = true) => ({
 
 const rollout = (state: string, counts: Record<string, number>) => ({
   id: ID, model: 'wear', version: 3, manifest: DIGEST, slot: 'default', state, createdAt: new Date(NOW).toISOString(), endedAt: null, counts, devices: 2,
+  stage: 0, phase: 'admitting', stages: 1, stageName: 'all', reason: null, because: '', actor: 'local', approvals: { given: 0, needed: 0 }, heldOut: 0,
 }); // biome-ignore format: one object
 
 describe('lists', () => {
@@ -159,13 +160,18 @@ describe('lists', () => {
     const uplink = { outboxId: null, lastSeq: 0, lostEntries: 0, quarantined: 0 };
     routes.set('GET /api/v1/devices/a', () => ({ body: { ...device('a'), health: null, uplink, desiredRefusal } }));
     expect((await run(['device', 'show', 'a'])).out).toMatch(/refuses\s+release_not_approved: .*hub\/wear\/3\.json/);
-    routes.set(`GET /api/v1/rollouts/${ID}`, () => ({ body: rollout('running', { queued: 1 }) }));
+    routes.set(`GET /api/v1/rollouts/${ID}`, () => ({
+      body: {
+        ...rollout('running', { queued: 1 }), target: { query: '' }, plan: { stages: [{ name: 'all', percent: 100 }] }, planHash: DIGEST,
+        approvedBy: [], stageViews: [], events: [],
+      }, // biome-ignore format: one record
+    }));
     routes.set(`GET /api/v1/rollouts/${ID}/deployments`, () => ({
       body: {
         items: [
           {
             id: ID, rollout: ID, device: 'a', slot: 'default', manifest: DIGEST, state: 'queued', desiredRefusal,
-            updatedAt: new Date(NOW).toISOString(),
+            stage: 0, attempt: 1, purpose: 'install', updatedAt: new Date(NOW).toISOString(),
           }, // biome-ignore format: one record
         ],
         nextCursor: null,
@@ -275,6 +281,9 @@ describe('deploy', () => {
       slot: 'default',
       manifest: DIGEST,
       state: 'rolled_back',
+      stage: 0,
+      attempt: 1,
+      purpose: 'install',
       code: 'self_test_failed',
       updatedAt: new Date(NOW).toISOString(),
     };

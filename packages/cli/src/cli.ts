@@ -12,6 +12,7 @@ import { addDoctorCommand } from './commands/doctor.ts';
 import { addDriftCommand } from './commands/drift.ts';
 import { addEnrolmentCommands } from './commands/enrolment.ts';
 import { addExportCommand } from './commands/export.ts';
+import { addGroupCommands } from './commands/group.ts';
 import { addKeyCommands } from './commands/keys.ts';
 import { addChangeCommands } from './commands/keys-change.ts';
 import { addInitCommand } from './commands/keys-init.ts';
@@ -105,6 +106,7 @@ export function buildProgram(cli: Cli): Command {
   addMetricsCommand(program, cli);
   addWindowsCommands(program, cli);
   addEnrolmentCommands(addDeviceCommands(program, cli), cli);
+  addGroupCommands(program, cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);
   addPredictCommand(program, cli);

@@ -6,7 +6,7 @@ import { parsePoints } from './commands/kpi.ts';
 import { parseFleetLabels, parseLabels } from './commands/labels.ts';
 import { parseModelRef } from './commands/model.ts';
 import { parseAssignments, parseRows } from './commands/predict.ts';
-import { tallyRollout } from './commands/rollout.ts';
+import { tallyRollout } from './commands/rollout-views.ts';
 import { parseDerive } from './commands/run.ts';
 
 describe('fields for a prediction', () => {

@@ -17,6 +17,7 @@ import { kpiPoints } from './0015-kpi-points.ts';
 import { labelDays } from './0016-label-days.ts';
 import { lostAt } from './0017-lost-at.ts';
 import { modelSlices } from './0018-model-slices.ts';
+import { rolloutPlans } from './0019-rollout-plans.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly Migration[] = [
   labelDays,
   lostAt,
   modelSlices,
+  rolloutPlans,
 ];

@@ -1,4 +1,5 @@
 // Owns what all commands share: connection options, output as table or JSON, waiting with a deadline. Knows no noun.
+import { readDuration } from '@drover/core/duration';
 import { isName } from '@drover/core/ids';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CliFailure, EXIT, failRefused } from '../failure.ts';
@@ -113,10 +114,8 @@ export function parseCount(text: string): number {
 
 /** `90`, `90s`, `5m`, `2h` in milliseconds; a bare number is seconds. */
 export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
-  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? 's'];
-  const value = Number(match?.[1]) * (factor ?? Number.NaN);
-  if (Number.isFinite(value) && value > 0) return value;
+  const value = readDuration(text);
+  if (value !== undefined && value > 0) return value;
   throw new InvalidArgumentError('It must be a duration such as 90s, 5m or 2h.');
 }
 

@@ -2,6 +2,7 @@
 
 import type { Static } from '@drover/wire/http/check';
 import { Device, DeviceDetail, DeviceLog } from '@drover/wire/http/devices';
+import { DeviceWhy } from '@drover/wire/http/rollouts';
 import type { Command } from 'commander';
 import { meaningOf } from '../failure.ts';
 import { at } from '../hub-client.ts';
@@ -137,6 +138,19 @@ function renderDevice(cli: Cli, device: Static<typeof DeviceDetail>): string {
   return `${pairs}\n${tableFor(cli, SLOTS(cli), device.slots, 'No model was deployed to this device yet: drover deploy MODEL --devices ' + device.id)}`;
 }
 
+function renderWhy({ device, slots, rollouts }: DeviceWhy): string {
+  if (slots.length === 0 && rollouts.length === 0)
+    return `No model was ever deployed to ${device}: drover deploy MODEL\n`;
+  const lines = slots.flatMap(({ slot, running, desired, because }) => [
+    `${slot}: runs ${running}${desired === running ? '' : `, should run ${desired}`}. ${because}`,
+  ]);
+  const waits = rollouts.map(
+    ({ rollout, model, version, slot, state, because }) =>
+      `${slot}: rollout ${rollout} of ${model}@${version} (${state}). ${because}`,
+  );
+  return `${[...lines, ...waits].join('\n')}\n`;
+}
+
 export function addDeviceCommands(program: Command, cli: Cli): Command {
   const device = program.command('device').description('devices of the fleet');
   addConnectionOptions(device.command('list').summary('list devices').description('Lists devices: presence, what each runs and whether that is what it should run.'))
@@ -156,6 +170,13 @@ export function addDeviceCommands(program: Command, cli: Cli): Command {
     .action(async (id: string, options: ConnectionOptions) => {
       const one = await connect(cli, options).ask(DeviceDetail, at('devices', id));
       present(cli, options, one, () => renderDevice(cli, one));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(device.command('why').summary('why it runs what it runs').description('Says why a device runs what it runs, and what each rollout that is under way waits for with it.'))
+    .argument('<device>', 'device id')
+    .addHelpText('after', '\nExample:\n  drover device why press-07')
+    .action(async (id: string, options: ConnectionOptions) => {
+      const why = await connect(cli, options).ask(DeviceWhy, at('devices', id, 'why'));
+      present(cli, options, why, () => renderWhy(why));
     }); // biome-ignore format: one chain
   addConnectionOptions(device.command('logs').summary('what a device told').description('Shows what a device thought worth telling, newest first: what it lost, refused, or cannot do as it should.'))
     .argument('<device>', 'device id')

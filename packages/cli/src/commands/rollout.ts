@@ -1,100 +1,23 @@
 // `drover deploy` and `drover rollout …`: sends intent and follows it. What a device does is decided elsewhere.
-import { type DeploymentState, TERMINAL } from '@drover/core/deployment/table';
-import type { Static } from '@drover/wire/http/check';
-import { Deployment, Rollout, type RolloutRequest } from '@drover/wire/http/rollouts';
+import { readAs, type Static } from '@drover/wire/http/check';
+import { Rollout, RolloutDetail, RolloutPreview, RolloutRequest } from '@drover/wire/http/rollouts';
 import type { Command } from 'commander';
-import { EXIT, failUsage, meaningOf } from '../failure.ts';
+import { parse as parseYaml } from 'yaml';
+import { CliFailure, failUsage } from '../failure.ts';
+import { readGiven } from '../given-file.ts';
 import { at, type HubClient } from '../hub-client.ts';
-import { openProgress } from '../progress.ts';
-import { formatAge, renderPairs, shortDigest, type TableColumn } from '../table.ts';
 import {
-  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, failTimedOut, parseList, parseWhole,
-  present, tableFor, timeoutOption, waitFor,
+  addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, parseList, parseWhole,
+  present, tableFor, timeoutOption,
 } from './common.ts'; // biome-ignore format: one list
 import { parseModelRef, resolveVersion } from './model.ts';
-
-export type RolloutView = Static<typeof Rollout>;
-export type DeploymentView = Static<typeof Deployment>;
-
-const GOOD = new Set<string>(['committed', 'already_installed']);
-const isTerminal = (state: string): boolean => TERMINAL.has(state as DeploymentState);
-
-/** Counts of a rollout in three words a person waits for. */
-export function tallyRollout(counts: Readonly<Record<string, number>>): { done: number; failed: number; open: number } {
-  let done = 0;
-  let failed = 0;
-  let open = 0;
-  for (const [state, count] of Object.entries(counts)) {
-    if (GOOD.has(state)) done += count;
-    else if (isTerminal(state)) failed += count;
-    else open += count;
-  }
-  return { done, failed, open };
-}
-
-const showCounts = (counts: Readonly<Record<string, number>>): string =>
-  Object.entries(counts).filter(([, n]) => n > 0).map(([state, n]) => `${n} ${state}`).join(', '); // biome-ignore format: one chain
-
-const ROLLOUTS: (cli: Cli) => readonly TableColumn<RolloutView>[] = (cli) => [
-  { title: 'ROLLOUT', value: (r) => r.id },
-  { title: 'VERSION', value: (r) => `${r.model}@${r.version}` },
-  { title: 'SLOT', value: (r) => r.slot },
-  { title: 'STATE', value: (r) => r.state },
-  { title: 'DEVICES', value: (r) => r.devices, align: 'right' },
-  { title: 'AGE', value: (r) => formatAge(cli.shell.now() - Date.parse(r.createdAt)), align: 'right' },
-  { title: 'DEPLOYMENTS', value: (r) => showCounts(r.counts) },
-];
-
-/** What the deployment says, else why its device takes no document at all. */
-function whyOf({ code, detail, desiredRefusal: refusal }: DeploymentView): string {
-  if (detail !== undefined || code !== undefined) return detail ?? meaningOf(code ?? '');
-  return refusal ? `the device refuses its document: ${meaningOf(refusal.code)} ${refusal.detail}`.trim() : '';
-}
-
-const DEPLOYMENTS: (cli: Cli) => readonly TableColumn<DeploymentView>[] = (cli) => [
-  { title: 'DEVICE', value: (d) => d.device },
-  { title: 'STATE', value: (d) => d.state },
-  { title: 'SINCE', value: (d) => formatAge(cli.shell.now() - Date.parse(d.updatedAt)), align: 'right' },
-  { title: 'CODE', value: (d) => d.code ?? d.desiredRefusal?.code },
-  { title: 'DETAIL', value: whyOf },
-];
-
-const renderRollout = (rollout: RolloutView): string =>
-  renderPairs([
-    ['rollout', rollout.id],
-    ['version', `${rollout.model}@${rollout.version} (manifest ${shortDigest(rollout.manifest)})`],
-    ['slot', rollout.slot],
-    ['state', rollout.state],
-    ['devices', rollout.devices],
-    ['deployments', showCounts(rollout.counts)],
-    ['created', rollout.createdAt],
-    ['ended', rollout.endedAt],
-  ]);
-
-export const listDeployments = (client: HubClient, rollout: string): Promise<DeploymentView[]> =>
-  client.askAll(Deployment, at('rollouts', rollout, 'deployments'));
-
-/** Follows a rollout until no deployment is open; undefined when the time ran out. */
-export function followRollout(
-  client: HubClient,
-  id: string,
-  options: {
-    timeoutMs: number;
-    now: () => number;
-    signal?: AbortSignal | undefined;
-    onChange: (rollout: RolloutView) => void;
-  },
-): Promise<RolloutView | undefined> {
-  return waitFor(async () => {
-    const rollout = await client.ask(Rollout, at('rollouts', id));
-    options.onChange(rollout);
-    return rollout.state !== 'running' || tallyRollout(rollout.counts).open === 0 ? rollout : undefined;
-  }, { everyMs: 400, ...options }); // biome-ignore format: short
-}
+import { listDeployments, watchRollout } from './rollout-follow.ts';
+import { ROLLOUTS, type RolloutView, renderDetail, renderPreview, renderRollout } from './rollout-views.ts';
 
 interface DeployOptions extends ConnectionOptions {
   readonly devices?: string[];
   readonly query?: string;
+  readonly group?: string;
   readonly slot?: string;
   readonly wait: boolean;
   readonly timeout: number;
@@ -104,52 +27,24 @@ export async function startRollout(client: HubClient, request: RolloutRequest): 
   return client.ask(Rollout, at('rollouts'), { method: 'POST', body: request });
 }
 
+const describeStarted = (started: RolloutView): string =>
+  `${renderRollout(started)}Follow it: drover rollout watch ${started.id}\n`;
+
 async function deploy(cli: Cli, text: string, options: DeployOptions): Promise<void> {
-  if (options.devices && options.query !== undefined) throw failUsage('Give --devices or --query, not both.');
-  if (options.devices?.length === 0) throw failUsage('--devices names no device.');
+  const { devices, query, group } = options;
+  if ([devices, query, group].filter((one) => one !== undefined).length > 1)
+    throw failUsage('Give one of --devices, --query and --group.');
+  if (devices?.length === 0) throw failUsage('--devices names no device.');
   const client = connect(cli, options);
   const ref = parseModelRef(text);
   const started = await startRollout(client, {
     model: ref.model,
     version: ref.version ?? (await resolveVersion(client, ref)),
     ...(options.slot === undefined ? {} : { slot: options.slot }),
-    ...(options.devices ? { devices: options.devices } : { query: options.query ?? '' }),
+    ...(devices ? { devices } : group === undefined ? { query: query ?? '' } : { group }),
   });
-  if (!options.wait) {
-    present(cli, options, started, () => `${renderRollout(started)}Follow it: drover rollout show ${started.id}\n`);
-    return;
-  }
-  const progress = openProgress(cli.shell, options.json === true);
-  const ended = await followRollout(client, started.id, {
-    timeoutMs: options.timeout,
-    now: cli.shell.now,
-    onChange: (rollout) => {
-      const { done, failed } = tallyRollout(rollout.counts);
-      progress.show(
-        `${rollout.model}@${rollout.version}: ${done} of ${rollout.devices} committed${failed > 0 ? `, ${failed} failed` : ''} (${showCounts(rollout.counts)})`,
-      );
-    },
-  });
-  progress.end();
-  if (!ended) {
-    throw failTimedOut(
-      `Rollout ${started.id} did not end`,
-      options.timeout,
-      `It goes on; devices that are offline take it when they return. drover rollout show ${started.id}`,
-    );
-  }
-  const { failed } = tallyRollout(ended.counts);
-  const bad =
-    failed > 0
-      ? (await listDeployments(client, ended.id)).filter((d) => isTerminal(d.state) && !GOOD.has(d.state))
-      : [];
-  present(
-    cli,
-    options,
-    ended,
-    () => renderRollout(ended) + (bad.length > 0 ? `\n${tableFor(cli, DEPLOYMENTS(cli), bad, '')}` : ''),
-  );
-  if (failed > 0 || ended.state === 'aborted') process.exitCode = EXIT.failed;
+  if (options.wait) await watchRollout(cli, client, started.id, options);
+  else present(cli, options, started, () => describeStarted(started));
 }
 
 export function addDeployCommand(program: Command, cli: Cli): void {
@@ -157,11 +52,12 @@ export function addDeployCommand(program: Command, cli: Cli): void {
     .description(
       'Deploys a version to devices in one stage and waits until each has committed or refused it. Committed means: ' +
         'the device reports the running digest that was signed, after its self-test and probation. A device that is ' +
-        'offline is owed the version and takes it when it returns.',
+        'offline is owed the version and takes it when it returns. In stages, with gates: drover rollout start.',
     )
     .argument('<model>', 'MODEL (the latest), MODEL@VERSION or MODEL@ALIAS')
     .option('--devices <ids>', 'only these, with commas between', parseList)
-    .option('--query <query>', 'devices by label, such as site=north; without --devices and --query: all')
+    .option('--query <query>', 'devices by label, such as site=north; without it, --devices and --group: all')
+    .option('--group <name>', 'the devices of a group (drover group list)')
     .option('--slot <name>', 'slot to deploy to (default "default")')
     .addOption(timeoutOption('longest time to wait', '5m'))
     .option('--wait', 'wait for the end (the default)', true)
@@ -177,8 +73,102 @@ Exit codes: 0 all committed, 1 some did not, 7 still open when the time ran out.
     .action((text: string, options: DeployOptions) => deploy(cli, text, options)); // biome-ignore format: as it prints
 }
 
+/** A rollout request from a YAML or JSON file. */
+function readRequest(cli: Cli, file: string): RolloutRequest {
+  let given: unknown;
+  try {
+    given = parseYaml(Buffer.from(readGiven(cli, file)).toString('utf8'), { maxAliasCount: 0 });
+  } catch (error) {
+    if (error instanceof CliFailure) throw error;
+    throw failUsage(
+      `"${file}" cannot be read (${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}).`,
+    );
+  }
+  const checked = readAs(RolloutRequest, given);
+  if (checked.ok) return checked.value;
+  throw failUsage(`"${file}" does not hold a rollout. ${checked.detail}`, 'See docs/rollouts.md.');
+}
+
+const FILE = 'YAML or JSON file: model, version, query, group or devices, and plan (docs/rollouts.md)';
+
+function addStart(rollout: Command, cli: Cli): void {
+  addConnectionOptions(rollout.command('plan').summary('what a rollout would do').description('Checks a rollout file and says what it would do to the devices that match now: who comes in which stage, from which version, how many bytes, who never and why. Starts nothing.'))
+    .argument('<file>', FILE)
+    .addHelpText('after', '\nExample:\n  drover rollout plan canary.yaml')
+    .action(async (file: string, options: ConnectionOptions) => {
+      const request = readRequest(cli, file);
+      const preview = await connect(cli, options).ask(RolloutPreview, at('rollouts', 'preview'), { method: 'POST', body: request });
+      present(cli, options, preview, () => renderPreview(cli, preview));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(rollout.command('start').summary('start a rollout in stages').description('Starts the rollout that a file describes. It goes from stage to stage by itself, stops itself when its gate says so, and waits for approvals where the plan asks for some.'))
+    .argument('<file>', FILE)
+    .option('--wait', 'follow it until it ends, is paused or needs people', false)
+    .addOption(timeoutOption('longest time to wait', '24h'))
+    .addHelpText('after', '\nExamples:\n  drover rollout start canary.yaml\n  drover rollout start canary.yaml --wait --timeout 4h')
+    .action(async (file: string, options: ConnectionOptions & { wait: boolean; timeout: number }) => {
+      const request = readRequest(cli, file);
+      const client = connect(cli, options);
+      const started = await startRollout(client, request);
+      if (options.wait) await watchRollout(cli, client, started.id, options);
+      else present(cli, options, started, () => describeStarted(started));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(rollout.command('watch').summary('follow a rollout').description('Follows a rollout until it ends, is paused or needs people.'))
+    .argument('<rollout>', 'rollout id')
+    .addOption(timeoutOption('longest time to follow', '24h'))
+    .addHelpText('after', '\nExample:\n  drover rollout watch 0197…\n\nExit codes: 0 every device came through, 1 not all of them or it was stopped, 7 it goes on.')
+    .action((id: string, options: ConnectionOptions & { timeout: number }) => watchRollout(cli, connect(cli, options), id, options)); // biome-ignore format: one chain
+}
+
+const CONTROLS = [
+  { verb: 'pause', says: 'let no further device begin', means: 'Pauses a rollout: no further device begins, those that were told and have not answered are called back, those that have begun end.' },
+  { verb: 'resume', says: 'go on with a paused rollout', means: 'Goes on with a paused rollout. Failures so far are taken as seen: only further ones stop it again.' },
+  { verb: 'rollback', says: 'bring devices back to what they ran', means: 'Brings every device that has the version because of this rollout back to what it ran before. Devices that are offline are owed it and go back when they return.' },
+] as const; // biome-ignore format: one list
+
+function addControls(rollout: Command, cli: Cli): void {
+  for (const { verb, says, means } of CONTROLS) {
+    addConnectionOptions(rollout.command(verb).summary(says).description(means))
+      .argument('<rollout>', 'rollout id')
+      .option('--because <text>', 'why; it stands in the history and in the audit log')
+      .addHelpText('after', `\nExample:\n  drover rollout ${verb} 0197… --because "line 2 is being serviced"`)
+      .action(async (id: string, options: ConnectionOptions & { because?: string }) => {
+        const body = options.because === undefined ? {} : { because: options.because };
+        const one = await connect(cli, options).ask(Rollout, at('rollouts', id, verb), { method: 'POST', body });
+        present(cli, options, one, () => renderRollout(one));
+      }); // biome-ignore format: one chain
+  }
+  addConnectionOptions(rollout.command('abort').summary('stop a rollout').description('Stops a rollout: devices that have the version keep it, those that have not begun to switch stay as they are, one that is switching ends first. To take the version back: drover rollout rollback.'))
+    .argument('<rollout>', 'rollout id')
+    .addHelpText('after', '\nExample:\n  drover rollout abort 0197…')
+    .action(async (id: string, options: ConnectionOptions) => {
+      const one = await connect(cli, options).ask(Rollout, at('rollouts', id, 'abort'), { method: 'POST' });
+      present(cli, options, one, () => renderRollout(one));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(rollout.command('approve').summary('agree to a rollout').description('Agrees to a rollout that somebody else made and that waits for it. The hash names the plan that was read: of another plan nothing is agreed to.'))
+    .argument('<rollout>', 'rollout id')
+    .requiredOption('--plan <hash>', 'hash of the plan, as drover rollout show prints it')
+    .option('--note <text>', 'kept with the approval')
+    .addHelpText('after', '\nExample:\n  drover rollout approve 0197… --plan 3fa9…')
+    .action(async (id: string, options: ConnectionOptions & { plan: string; note?: string }) => {
+      const body = { planHash: options.plan, ...(options.note !== undefined && { note: options.note }) };
+      const one = await connect(cli, options).ask(Rollout, at('rollouts', id, 'approve'), { method: 'POST', body });
+      present(cli, options, one, () => renderRollout(one));
+    }); // biome-ignore format: one chain
+  addConnectionOptions(rollout.command('promote').summary('pass a stage against its gate').description('Passes a stage that its gate does not pass. It takes two people with the role approver and a reason, and is recorded; the next stage begins under its own gate.'))
+    .argument('<rollout>', 'rollout id')
+    .requiredOption('--reason <text>', 'why')
+    .addHelpText('after', '\nExample:\n  drover rollout promote 0197… --reason "both failures were a broken switch"')
+    .action(async (id: string, options: ConnectionOptions & { reason: string }) => {
+      const one = await connect(cli, options).ask(Rollout, at('rollouts', id, 'promote'), { method: 'POST', body: { reason: options.reason } });
+      present(cli, options, one, () => renderRollout(one));
+    }); // biome-ignore format: one chain
+}
+
 export function addRolloutCommands(program: Command, cli: Cli): void {
-  const rollout = program.command('rollout').description('rollouts and their deployments');
+  const rollout = program
+    .command('rollout')
+    .description('rollouts: in stages, with gates, and their deployments (docs/rollouts.md)');
+  addStart(rollout, cli);
   addConnectionOptions(rollout.command('list').summary('list rollouts').description('Lists rollouts, newest first.'))
     .option('--limit <n>', 'at most this many', parseWhole, 100)
     .addHelpText('after', '\nExample:\n  drover rollout list')
@@ -186,20 +176,14 @@ export function addRolloutCommands(program: Command, cli: Cli): void {
       const rollouts = await connect(cli, options).askAll(Rollout, at('rollouts'), { limit: options.limit });
       present(cli, options, asPage(rollouts), () => tableFor(cli, ROLLOUTS(cli), rollouts, 'No rollout yet: drover deploy MODEL'));
     }); // biome-ignore format: one chain
-  addConnectionOptions(rollout.command('show').summary('show one rollout').description('Shows one rollout and the deployment of each device.'))
+  addConnectionOptions(rollout.command('show').summary('show one rollout').description('Shows one rollout: its stages and what their gates say, its devices (of many only those that did not come through), and its history.'))
     .argument('<rollout>', 'rollout id')
     .addHelpText('after', '\nExample:\n  drover rollout show 0197…')
     .action(async (id: string, options: ConnectionOptions) => {
       const client = connect(cli, options);
-      const one = await client.ask(Rollout, at('rollouts', id));
+      const one: Static<typeof RolloutDetail> = await client.ask(RolloutDetail, at('rollouts', id));
       const deployments = await listDeployments(client, id);
-      present(cli, options, { ...one, deployments }, () => `${renderRollout(one)}\n${tableFor(cli, DEPLOYMENTS(cli), deployments, 'No device matched.')}`);
+      present(cli, options, { ...one, deployments }, () => renderDetail(cli, one, deployments));
     }); // biome-ignore format: one chain
-  addConnectionOptions(rollout.command('abort').summary('stop a rollout').description('Stops a rollout: devices that have not begun stay as they are; one that is activating ends first.'))
-    .argument('<rollout>', 'rollout id')
-    .addHelpText('after', '\nExample:\n  drover rollout abort 0197…')
-    .action(async (id: string, options: ConnectionOptions) => {
-      const one = await connect(cli, options).ask(Rollout, at('rollouts', id, 'abort'), { method: 'POST' });
-      present(cli, options, one, () => renderRollout(one));
-    }); // biome-ignore format: one chain
+  addControls(rollout, cli);
 }

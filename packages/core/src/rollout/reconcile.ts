@@ -15,6 +15,8 @@ export interface DeploymentSnapshot {
   readonly slot: string;
   readonly manifest: string;
   readonly state: DeploymentState;
+  /** Its rollout has let it in. One that waits is not offered, and what the device was told of it is taken back. */
+  readonly isAdmitted: boolean;
   readonly needs: RuntimeNeeds;
   /** Why it is in this state, as far as it is known. */
   readonly code?: string;
@@ -59,7 +61,7 @@ export interface DeviceSnapshot {
   readonly maxManifestBytes: number;
 }
 
-export type RolloutStep =
+export type DeviceStep =
   | {
       readonly kind: 'move';
       readonly deployment: string;
@@ -73,7 +75,7 @@ export type RolloutStep =
   | { readonly kind: 'issue'; readonly slots: Readonly<Record<string, SlotWish>> };
 
 /** Before the swap: a newer wish may still replace it. */
-const REPLACEABLE: ReadonlySet<DeploymentState> = new Set<DeploymentState>([
+export const REPLACEABLE: ReadonlySet<DeploymentState> = new Set<DeploymentState>([
   'queued', 'offered', 'accepted', 'deferred', 'downloading', 'verifying', 'staged',
 ]); // biome-ignore format: one list
 
@@ -82,8 +84,8 @@ const isDeviceState = (state: DeploymentState): state is DeviceState => DEVICE_S
 /** How far the device is known to be: its claim says more than the hub's own state. */
 const progressOf = (d: DeploymentSnapshot): DeploymentState => d.claim?.state ?? d.state;
 
-type Move = Extract<RolloutStep, { kind: 'move' }>;
-type Note = Extract<RolloutStep, { kind: 'note' }>;
+type Move = Extract<DeviceStep, { kind: 'move' }>;
+type Note = Extract<DeviceStep, { kind: 'note' }>;
 
 /**
  * Follows the claim of the device. Success is never claimed: it holds when the model that answers is the one wanted, and
@@ -115,10 +117,17 @@ function decideOlder(d: DeploymentSnapshot, newest: DeploymentSnapshot, running:
   if (follow && TERMINAL.has(follow.to)) return follow;
   // Past the swap it is finished and never dropped, until the device says that it works at the newer one.
   if (REPLACEABLE.has(progressOf(d)) || newest.claim) {
-    return { kind: 'move', deployment: d.id, to: 'superseded', detail: `By deployment ${newest.id}.` };
+    return supersede(d, newest);
   }
   return follow;
 }
+
+const supersede = (d: DeploymentSnapshot, by: DeploymentSnapshot | undefined): Move => ({
+  kind: 'move',
+  deployment: d.id,
+  to: 'superseded',
+  detail: `By deployment ${by?.id ?? 'of another rollout'}.`,
+});
 
 interface SlotPlan {
   readonly moves: readonly Move[];
@@ -141,27 +150,45 @@ function decideQueued(d: DeploymentSnapshot, snapshot: DeviceSnapshot, hasOlder:
   }
   return {
     moves: [{ kind: 'move', deployment: d.id, to: 'offered' }],
-    wish: { deploymentId: d.id, manifest: d.manifest },
+    wish: wishFor(d),
   };
 }
 
-/** A wish for a cancelled deployment goes back to what was good, unless the device is past the point of return. */
-function decideCancelled(slot: string, snapshot: DeviceSnapshot): SlotPlan {
+/** It waits for its rollout, and the device has said nothing about it. */
+const isHeld = (d: DeploymentSnapshot): boolean => d.state === 'queued' && !d.isAdmitted && d.claim === undefined;
+
+const CALLED_BACK: ReadonlySet<DeploymentState> = new Set<DeploymentState>(['cancelled', 'timed_out', 'expired']);
+
+/** A wish that was called back becomes what was good, unless the device is past the point of return. */
+function decideCalledBack(
+  slot: string,
+  snapshot: DeviceSnapshot,
+  underWay?: DeploymentSnapshot,
+): Pick<SlotPlan, 'wish'> {
   const wish = snapshot.desired?.slots[slot];
   const named = snapshot.deployments.find((d) => d.id === wish?.deploymentId);
-  if (named?.state !== 'cancelled' || !REPLACEABLE.has(named.claim?.state ?? 'offered')) return { moves: [] };
-  return { moves: [], wish: snapshot.lastGood[slot] ?? 'drop' };
+  if (!named || !(isHeld(named) || CALLED_BACK.has(named.state))) return {};
+  if (!REPLACEABLE.has(named.claim?.state ?? 'offered')) return {};
+  return { wish: (underWay && wishFor(underWay)) ?? snapshot.lastGood[slot] ?? 'drop' };
 }
+
+const wishFor = ({ id, manifest }: DeploymentSnapshot): SlotWish => ({ deploymentId: id, manifest });
 
 function planSlot(slot: string, snapshot: DeviceSnapshot): SlotPlan {
   const running = snapshot.running[slot];
-  const open = snapshot.deployments
+  const all = snapshot.deployments
     .filter((d) => d.slot === slot && !TERMINAL.has(d.state))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  // One that only waits replaces nothing that is under way; but of those that wait the newest alone is still meant.
+  const held = all
+    .slice(0, -1)
+    .filter(isHeld)
+    .map((d) => supersede(d, all.at(-1)));
+  const open = all.filter((d) => !isHeld(d));
   const newest = open.at(-1);
-  if (!newest) return decideCancelled(slot, snapshot);
+  if (!newest) return { moves: held, ...decideCalledBack(slot, snapshot) };
   const older = open.slice(0, -1);
-  const moves = older.flatMap((d) => decideOlder(d, newest, running) ?? []);
+  const moves = [...held, ...older.flatMap((d) => decideOlder(d, newest, running) ?? [])];
   const isOpen = (d: DeploymentSnapshot): boolean => !moves.some((m) => m.deployment === d.id && TERMINAL.has(m.to));
   if (newest.state === 'queued') {
     const plan = decideQueued(newest, snapshot, older.some(isOpen));
@@ -171,7 +198,8 @@ function planSlot(slot: string, snapshot: DeviceSnapshot): SlotPlan {
   }
   const follow = followClaim(newest, running);
   const note = follow ? undefined : noteReason(newest);
-  return { moves: follow ? [...moves, follow] : moves, ...(note && { note }) };
+  const back = decideCalledBack(slot, snapshot, newest);
+  return { moves: follow ? [...moves, follow] : moves, ...(note && { note }), ...back };
 }
 
 /** Whether the document must be issued again although no slot changes. */
@@ -194,11 +222,11 @@ function sumManifests(slots: Readonly<Record<string, SlotWish>>, { manifestBytes
  * The steps for one device at `now` (ms since epoch). All of them belong together: they are carried out in one write
  * transaction or not at all.
  */
-export function reconcileDevice(snapshot: DeviceSnapshot, now: number): RolloutStep[] {
+export function reconcileDevice(snapshot: DeviceSnapshot, now: number): DeviceStep[] {
   const { desired } = snapshot;
   const slots = new Set([...snapshot.deployments.map((d) => d.slot), ...Object.keys(desired?.slots ?? {})]);
   const wishes: Record<string, SlotWish> = { ...desired?.slots };
-  const steps: RolloutStep[] = [];
+  const steps: DeviceStep[] = [];
   let isChanged = false;
   for (const slot of [...slots].toSorted()) {
     const { moves, note, wish } = planSlot(slot, snapshot);
@@ -235,17 +263,4 @@ export function reconcileDevice(snapshot: DeviceSnapshot, now: number): RolloutS
   }
   if (isChanged || (desired && mustReissue(snapshot, desired, now))) steps.push({ kind: 'issue', slots: wishes });
   return steps;
-}
-
-/** What a running rollout becomes, from its deployments by state; undefined while one of them is open. */
-export function decideRollout(
-  counts: Readonly<Partial<Record<DeploymentState, number>>>,
-): 'completed' | 'superseded' | undefined {
-  const present = Object.entries(counts).filter(([, n]) => n > 0) as [DeploymentState, number][];
-  if (present.some(([state]) => !TERMINAL.has(state))) return undefined;
-  const isReplaced = present.some(([state]) => state === 'superseded');
-  const isNothingElse = present.every(
-    ([state]) => state === 'superseded' || state === 'removed' || state === 'cancelled',
-  );
-  return isReplaced && isNothingElse ? 'superseded' : 'completed';
 }

@@ -1,0 +1,88 @@
+// Looks at one rollout: reads it, lets core/rollout decide, writes what is decided, and again until nothing is left to do.
+// Never decides.
+import { explain } from '@drover/core/reasons';
+import { decideRollout, findNextLook, type RolloutStep } from '@drover/core/rollout/decide';
+import type { Plan } from '@drover/core/rollout/plan';
+import type { Target } from '@drover/core/rollout/stages';
+import { LIVE_STATES } from '@drover/core/rollout/states';
+import type { Logger } from 'pino';
+import { commitWithAudit } from '../db/audit.ts';
+import { listKnown } from '../db/rollout-members.ts';
+import { type RolloutRow, readRollout } from '../db/rollouts.ts';
+import type { Store } from '../db/store.ts';
+import { type RolloutWork, writeChange, writeSteps } from './carry-out.ts';
+import { writeLateJoiners, writeMembers } from './members.ts';
+import { type RolloutFacts, readRolloutFacts } from './read-snapshot.ts';
+import { findTargets, type RolloutTarget } from './targets.ts';
+
+export interface LookDeps {
+  readonly store: Store;
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly probationMs: number;
+}
+
+export interface Look {
+  /** Devices whose wish may change. */
+  readonly devices: ReadonlySet<string>;
+  /** When the clock alone may change something, ms since epoch. */
+  readonly nextAt: number | undefined;
+}
+
+/** Each turn writes something or ends; more than this is a defect. */
+const TURNS = 100;
+
+const isStart = (facts: RolloutFacts, steps: readonly RolloutStep[]): boolean =>
+  facts.rollout.state === 'scheduled' && steps.some((step) => step.kind === 'become' && step.state === 'running');
+
+/** The devices that match when it starts; if it cannot be meant by then it ends there, and says why. */
+async function writeStart({ store }: LookDeps, facts: RolloutFacts, now: number): Promise<RolloutWork> {
+  const by = { at: now, actor: 'hub' };
+  const { rollout, plan } = facts;
+  const targets = await findTargets(store, JSON.parse(rollout.targetJson) as RolloutTarget);
+  const members = targets.ok ? await writeMembers(store, rollout, plan, targets.value, now) : targets;
+  if (!members.ok) return writeChange(facts, { state: 'aborted', because: explain(members) }, by);
+  const change = { state: 'running', startedAt: now, phaseSince: now, because: 'It was due.' } as const;
+  const work = writeChange(facts, change, by);
+  return {
+    ...work,
+    statements: [...work.statements, ...members.value.statements],
+    devices: members.value.devices,
+  };
+}
+
+export async function lookAtRollout(deps: LookDeps, id: string): Promise<Look> {
+  const { store, log } = deps;
+  const devices = new Set<string>();
+  for (let turn = 0; turn < TURNS; turn++) {
+    const rollout = await readRollout(store, id);
+    if (!rollout || !LIVE_STATES.includes(rollout.state)) return { devices, nextAt: undefined };
+    const facts = await readRolloutFacts(store, rollout, deps.probationMs);
+    const now = deps.now();
+    const steps = decideRollout(facts.snapshot, now);
+    if (steps.length === 0) return { devices, nextAt: findNextLook(facts.snapshot, now) };
+    const work = isStart(facts, steps) ? await writeStart(deps, facts, now) : writeSteps(facts, steps, now);
+    // A lost race is decided again from what won.
+    if (!(await commitWithAudit(store, work.statements, work.entries)).ok) continue;
+    for (const device of work.devices) devices.add(device);
+    for (const step of steps)
+      if (step.kind === 'become' || step.kind === 'enter') log.info({ rollout: id, ...step }, 'rollout moved');
+  }
+  log.error({ rollout: id }, 'a rollout decision does not come to rest; the clock tries again');
+  return { devices, nextAt: undefined };
+}
+
+/** Takes in devices that match by now. */
+export async function takeLateJoiners(
+  deps: LookDeps,
+  rollout: RolloutRow,
+  fleet: readonly Target[],
+): Promise<readonly string[]> {
+  if (rollout.state !== 'running' && rollout.state !== 'paused') return [];
+  const plan = JSON.parse(rollout.planJson) as Plan;
+  const known = await listKnown(deps.store, rollout.id);
+  const late = writeLateJoiners(rollout, plan, fleet, known, deps.now());
+  if (late.devices.length === 0 || !(await deps.store.commit(late.statements)).ok) return [];
+  deps.log.info({ rollout: rollout.id, devices: late.devices.length }, 'devices joined a rollout that is under way');
+  return late.devices;
+}

@@ -1,0 +1,94 @@
+// Reads what a rollout decision rests on: one snapshot of a rollout and its devices. Never decides.
+
+import type { RolloutSnapshot } from '@drover/core/rollout/decide';
+import type { Member } from '@drover/core/rollout/members';
+import type { Plan } from '@drover/core/rollout/plan';
+import { countAnswers, listBusyElsewhere, listMembers, listPlaces, type MemberRow } from '../db/rollout-members.ts';
+import type { RolloutRow } from '../db/rollouts.ts';
+import type { Store } from '../db/store.ts';
+
+export interface RolloutFacts {
+  readonly rollout: RolloutRow;
+  readonly plan: Plan;
+  readonly snapshot: RolloutSnapshot;
+  /** The rows behind the members, by deployment: their revisions are what a step is checked against. */
+  readonly rows: ReadonlyMap<string, MemberRow>;
+}
+
+const readLabels = (json: string | null): Readonly<Record<string, string>> =>
+  json === null ? {} : (JSON.parse(json) as Record<string, string>);
+
+/** For each budget: how many devices of each place are away, or busy for another rollout. */
+async function readUnavailable(store: Store, rollout: string, { disruption }: Plan): Promise<Map<string, number>[]> {
+  if (disruption.length === 0) return [];
+  const [fleet, busy] = await Promise.all([listPlaces(store), listBusyElsewhere(store, rollout)]);
+  const counts = disruption.map(() => new Map<string, number>());
+  for (const { id, labelsJson, presence } of fleet) {
+    if (presence !== 'offline' && !busy.has(id)) continue;
+    const labels = readLabels(labelsJson);
+    for (const [i, { by }] of disruption.entries()) {
+      const place = labels[by];
+      if (place !== undefined) counts[i]?.set(place, (counts[i]?.get(place) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+const NO_ANSWERS: ReadonlyMap<string, number> = new Map();
+
+/** Answers are only counted where the stage asks for some. */
+const readAnswers = (store: Store, { manifest, slot, startedAt, phase, stage }: RolloutRow, plan: Plan) =>
+  phase !== 'admitting' && (plan.stages[stage]?.minPredictions ?? 0) > 0
+    ? countAnswers(store, { manifest, slot, from: startedAt ?? 0 })
+    : Promise.resolve(NO_ANSWERS);
+
+export async function readRolloutFacts(store: Store, rollout: RolloutRow, probationMs: number): Promise<RolloutFacts> {
+  const plan = JSON.parse(rollout.planJson) as Plan;
+  const [rows, unavailable, answers] = await Promise.all([
+    listMembers(store, rollout.id),
+    readUnavailable(store, rollout.id, plan),
+    readAnswers(store, rollout, plan),
+  ]);
+  const needsPlaces = plan.disruption.length > 0;
+  const toMember = (row: MemberRow): Member => {
+    const labels = needsPlaces ? readLabels(row.labelsJson) : {};
+    return {
+      device: row.device,
+      deployment: row.id,
+      stage: row.stage,
+      attempt: row.attempt,
+      purpose: row.purpose,
+      state: row.state,
+      ...(row.code !== null && { code: row.code }),
+      createdAt: row.createdAt,
+      admittedAt: row.admittedAt,
+      progressAt: Math.max(row.updatedAt, row.progressAt ?? 0),
+      claim: row.deviceState,
+      isOnline: row.presence === 'online',
+      running: row.running,
+      before: row.beforeManifest,
+      isCurrent: row.isReplaced === 0,
+      places: plan.disruption.map(({ by }) => labels[by] ?? null),
+      predictions: answers.get(row.device) ?? 0,
+    };
+  };
+  const { manifest, state, phase, phaseSince, startedAt, countedFrom, stage } = rollout;
+  return {
+    rollout,
+    plan,
+    snapshot: {
+      plan,
+      stage,
+      members: rows.map(toMember),
+      unavailable,
+      manifest,
+      state,
+      phase,
+      phaseSince,
+      startedAt,
+      countedFrom,
+      probationMs,
+    },
+    rows: new Map(rows.map((row) => [row.id, row])),
+  };
+}
