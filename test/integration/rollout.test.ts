@@ -1,30 +1,23 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isId } from '@drover/core/ids';
-import { encodeDocument, type Manifest, PAYLOAD_TYPES, parseDesiredDoc } from '@drover/trust/documents';
-import { digestOf, makeKey, signPayload } from '@drover/trust/dsse';
 import { signRoot } from '@drover/trust/root';
 import { openTrustedSet } from '@drover/trust/trusted-set';
-import { encodeSignedEnvelope } from '@drover/wire/encode';
 import { CHUNK_BYTES } from '@drover/wire/limits';
-import type { Desired, SlotReport } from '@drover/wire/messages';
+import type { SlotReport } from '@drover/wire/messages';
 import { chunkTopic } from '@drover/wire/topics';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findAuditBreak, listAudit } from '../../hub/src/db/audit.ts';
 import { readDesired } from '../../hub/src/db/desired.ts';
 import { setLabels } from '../../hub/src/db/devices.ts';
-import { ensureModel, insertVersion, setAlias } from '../../hub/src/db/models.ts';
 import { listDeploymentEvents, listDeployments, readRollout } from '../../hub/src/db/rollouts.ts';
 import { query, sqlOf } from '../../hub/src/db/store.ts';
 import { abortRollout } from '../../hub/src/rollouts/control.ts';
 import { createRollout } from '../../hub/src/rollouts/create.ts';
 import { type Reconciler, startReconciler } from '../../hub/src/rollouts/tick.ts';
 import { until } from '../../packages/testkit/src/until.ts';
-import { connectDevice, type Side, startSide, type TestDevice } from './mqtt-bench.ts';
-
-const release = makeKey().signer;
-const director = makeKey().signer;
-const policy = { windowMs: 5000, windowEpochAt: 0, probationMs: 0 };
+import { connectDevice, type Side, startSide } from './mqtt-bench.ts';
+import { director, newest, policy, readDocument, register, release, report, slotReport } from './rollout-bench.ts';
 
 let side: Side;
 let reconciler: Reconciler;
@@ -47,47 +40,6 @@ afterEach(async () => {
   await side.close();
 });
 
-/** Registers a version of "pump" whose model is `bytes` random bytes. */
-async function register(
-  version: number,
-  bytes = 100,
-  opset = 21,
-): Promise<{ manifest: string; blob: string; content: Buffer }> {
-  const content = randomBytes(bytes);
-  async function* stream() {
-    yield content;
-  }
-  const put = await side.blobs.put(stream(), 1e9);
-  if (!put.ok) throw new Error(put.detail);
-  const document: Manifest = {
-    type: 'drover.manifest/1',
-    project: 'default',
-    model: 'pump',
-    version,
-    createdAt: '2026-01-01T00:00:00Z',
-    release: version,
-    blobs: { model: put.value },
-    inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 1] }],
-    outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 1] }],
-    features: [{ name: 'load', kind: 'numeric', input: 'x', index: 0 }],
-    runtime: { irVersion: 10, opset, mlOpset: 3 },
-    lineage: { source: 'uploaded' },
-  };
-  const payload = encodeDocument(document);
-  const manifest = digestOf(payload);
-  const envelope = encodeSignedEnvelope(await signPayload(PAYLOAD_TYPES.manifest, payload, [release]));
-  const done = await side.store.commit([
-    ensureModel({ name: 'pump', project: 'default', createdAt: 1 }),
-    insertVersion({
-      model: 'pump', version, manifest, envelope, documentJson: JSON.stringify(document), source: 'uploaded', sizeBytes: bytes,
-      run: null, metricsJson: '{}', createdAt: 1,
-    }), // biome-ignore format: one row
-    setAlias({ model: 'pump', alias: 'champion', version, updatedAt: 1 }),
-  ]);
-  if (!done.ok) throw new Error('the version was not registered');
-  return { manifest, blob: put.value.sha256, content };
-}
-
 // What releases a version is another test's subject: here all are listed.
 const pathsOf = async (manifest: string) => [`local/pump/${manifest.length}.json`];
 const deps = () => ({ store: side.store, now: Date.now, reconciler, pathsOf });
@@ -101,58 +53,9 @@ async function start(request: Parameters<typeof createRollout>[1]) {
 const states = async (rollout: string) =>
   Object.fromEntries((await listDeployments(side.store, rollout, { limit: 100 })).map((d) => [d.device, d.state]));
 
-const newest = (device: TestDevice): Desired | undefined => device.all('desired').at(-1);
-
-function readDocument(device: TestDevice) {
-  const desired = newest(device);
-  if (!desired) throw new Error('no desired document came');
-  const parsed = parseDesiredDoc(desired.document.payload);
-  if (!parsed.ok) throw new Error(parsed.detail);
-  return parsed.value;
-}
-
-/** Reports through both channels what a device does that carries out its wish. */
-function report(device: TestDevice, revision: number, slot: SlotReport, seq = revision): void {
-  const d = slot.deployment;
-  if (!d) throw new Error('there is nothing to report');
-  const { generation } = readDocument(device);
-  device.up(seq, [
-    {
-      kind: 'deployment',
-      deploymentId: d.deploymentId,
-      slot: slot.slot,
-      manifest: d.manifest,
-      state: d.state,
-      revision,
-      generation,
-    },
-  ]);
-  device.send('state', {
-    bootId: device.hello.bootId,
-    revision: seq,
-    generation,
-    slots: [slot],
-    health: {
-      rssBytes: 1,
-      cpuRatio: 0,
-      diskFreeBytes: 1,
-      uptimeMs: 1,
-      outboxEntries: 0,
-      outboxBytes: 0,
-      outboxDropped: 0,
-    },
-  });
-}
-
-const slotReport = (deploymentId: string, manifest: string, state: 'downloading' | 'activating' | 'committed' | 'failed', revision: number, running?: string): SlotReport => ({
-  slot: 'default',
-  ...(running && { running }),
-  deployment: { deploymentId, manifest, state, revision, enteredAt: 1 },
-}); // biome-ignore format: one row
-
 describe('a rollout', () => {
   it('reaches a device with a signed wish and the manifest it names, and ends when the right model answers', async () => {
-    const version = await register(1);
+    const version = await register(side, 1);
     const d1 = await connectDevice(side.mqtt.port, 'd1');
     const rollout = await start({ model: 'pump', version: 'champion', devices: ['d1'] });
     await until('the wish came', () => newest(d1));
@@ -209,7 +112,7 @@ describe('a rollout', () => {
   });
 
   it('delivers every byte of the artifact to a device that may have it', async () => {
-    const version = await register(1, 3 * CHUNK_BYTES + 777);
+    const version = await register(side, 1, 3 * CHUNK_BYTES + 777);
     const d1 = await connectDevice(side.mqtt.port, 'd1');
     await start({ model: 'pump', version: 1, query: '' });
     await until('the wish came', () => newest(d1));
@@ -226,7 +129,7 @@ describe('a rollout', () => {
   });
 
   it('waits for a device that is away and is sent with its hello; a late joiner is not part of it', async () => {
-    await register(1);
+    await register(side, 1);
     const rollout = await start({ model: 'pump', version: 1, query: 'not has spare' });
     await side.join('d3');
     expect(await states(rollout)).toEqual({ d1: 'queued', d2: 'queued' });
@@ -241,7 +144,7 @@ describe('a rollout', () => {
   });
 
   it('supersedes an older one, and names what cannot run or runs already', async () => {
-    const [first] = [await register(1), await register(2), await register(3, 10, 99)];
+    const [first] = [await register(side, 1), await register(side, 2), await register(side, 3, 10, 99)];
     const running: SlotReport = { slot: 'default', running: first.manifest };
     const d1 = await connectDevice(side.mqtt.port, 'd1', { slots: [running] });
     const same = await start({ model: 'pump', version: 1, devices: ['d1'] });
@@ -263,7 +166,7 @@ describe('a rollout', () => {
   });
 
   it('that is aborted leaves each device with what it has', async () => {
-    const [first, second] = [await register(1), await register(2)];
+    const [first, second] = [await register(side, 1), await register(side, 2)];
     const d1 = await connectDevice(side.mqtt.port, 'd1');
     const one = await start({ model: 'pump', version: 1, devices: ['d1'] });
     await until('the wish came', () => newest(d1));
@@ -281,7 +184,7 @@ describe('a rollout', () => {
   });
 
   it('counts past the generation of a device after the hub was restored from a backup', async () => {
-    await register(1);
+    await register(side, 1);
     const d1 = await connectDevice(side.mqtt.port, 'd1');
     await start({ model: 'pump', version: 1, devices: ['d1'] });
     await until('the wish came', () => newest(d1));
@@ -293,7 +196,7 @@ describe('a rollout', () => {
   });
 
   it('is refused by code when it cannot be meant', async () => {
-    await register(1);
+    await register(side, 1);
     await side.store.commit([setLabels('d1', { site: 'berlin' })]);
     const ask = (request: Parameters<typeof createRollout>[1]) => createRollout(deps(), request, 'tester');
     expect(await ask({ model: 'none', version: 1, query: '' })).toMatchObject({ code: 'model_unknown' });
@@ -310,7 +213,7 @@ describe('a rollout', () => {
   });
 
   it('takes a removed device out', async () => {
-    await register(1);
+    await register(side, 1);
     const rollout = await start({ model: 'pump', version: 1, devices: ['d1'] });
     await side.store.commit([{ query: query(sqlOf.deleteFrom('devices').where('id', '=', 'd1')) }]);
     reconciler.poke('d1');
