@@ -1,6 +1,7 @@
 // Decides what a rollout does next: whom it lets in, calls back, tries again or gives up, and what becomes of it. Pure: never
 // stores, signs or sends. Each answer is carried out at once and asked for again until there is nothing left to do.
 import type { DeploymentState } from '../deployment/table.ts';
+import { formatDuration } from '../duration.ts';
 import { isReasonCode, REASONS } from '../reasons.ts';
 import { type AdmissionInput, planAdmission, retryDelayMs } from './admission.ts';
 import { type GateResult, judgeFailures } from './gate.ts';
@@ -79,7 +80,8 @@ function deadlineOf(member: Member, { plan, probationMs }: RolloutSnapshot): { m
   return { ms, step };
 }
 
-const minutes = (ms: number): string => `${Number((ms / 60_000).toPrecision(3))} minutes`;
+/** "1 device has", "3 devices have". */
+const haveIt = (n: number): string => (n === 1 ? '1 device has' : `${n} devices have`);
 
 /** Devices that stay in a step for too long; whoever is told and away goes back into the queue. */
 function planDeadlines(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
@@ -95,7 +97,7 @@ function planDeadlines(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
     }
     const deadline = member.claim !== null ? deadlineOf(member, snapshot) : undefined;
     if (!deadline || now <= member.progressAt + deadline.ms) continue;
-    const detail = `No progress in ${minutes(deadline.ms)} of ${deadline.step}.`;
+    const detail = `No progress in ${formatDuration(deadline.ms)} of ${deadline.step}.`;
     steps.push({ kind: 'end', deployment: member.deployment, to: 'timed_out', code: 'deployment_timeout', detail });
   }
   if (withdrawn.length > 0) steps.push({ kind: 'withdraw', deployments: withdrawn });
@@ -170,16 +172,19 @@ function planPhase(snapshot: RolloutSnapshot, result: GateResult, now: number): 
   if (phase === 'admitting') {
     if (!isStageThrough(snapshot)) return [];
     const through = members.filter((m) => m.purpose === 'install' && m.stage <= stage && isThrough(m)).length;
-    return [
-      { kind: 'enter', stage, phase: 'soaking', because: `Stage "${name}": ${through} devices have the version.` },
-    ];
+    return [{ kind: 'enter', stage, phase: 'soaking', because: `Stage "${name}": ${haveIt(through)} the version.` }];
   }
   const watched = members.filter((m) => m.purpose === 'install' && m.stage === stage && isThrough(m));
   const quiet = watched.filter((m) => m.predictions < minPredictions).length;
   if (phase === 'soaking') {
     if (now < phaseSince + soakMs) return [];
     return [
-      { kind: 'enter', stage, phase: 'evaluating', because: `Stage "${name}" was watched for ${minutes(soakMs)}.` },
+      {
+        kind: 'enter',
+        stage,
+        phase: 'evaluating',
+        because: `Stage "${name}" was watched for ${formatDuration(soakMs)}.`,
+      },
     ];
   }
   const isLast = stage === plan.stages.length - 1;
