@@ -19,6 +19,7 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   'delta-memory': () => import('./delta-memory.ts'),
   drift: () => import('./drift.ts'),
   alerts: () => import('./alerts.ts'),
+  rollouts: () => import('./rollouts.ts'),
   oracle: () => import('./oracle.ts'),
   learn: () => import('./learn.ts'),
   quality: () => import('./quality.ts'),

@@ -66,13 +66,18 @@ export async function createRollout(
   const now = deps.now();
   const slot = request.slot ?? DEFAULT_SLOT;
   const { model, manifest } = version.value;
-  const state = firstState(plan.value, now);
+  const head = { id: makeId(now, randomBytes(10)), slot, manifest };
+  // Also of one that starts later: a plan that cannot be meant is refused to whoever wrote it.
+  const members = await writeMembers(store, head, plan.value, targets.value, now);
+  if (!members.ok) return members;
+  // What is too much for one write transaction is written down by the first look, which a crash does not lose.
+  const isSmall = members.value.chunks.length === 1;
+  const first = firstState(plan.value, now);
+  const state = first === 'running' && !isSmall ? 'scheduled' : first;
   const rollout: RolloutRow = {
-    id: makeId(now, randomBytes(10)),
+    ...head,
     model,
     version: version.value.version,
-    manifest,
-    slot,
     state,
     revision: 0,
     targetJson: JSON.stringify(target.value),
@@ -89,10 +94,7 @@ export async function createRollout(
     reason: null,
     because: request.note ?? '',
   };
-  // Also of one that starts later: a plan that cannot be meant is refused to whoever wrote it.
-  const members = await writeMembers(store, rollout, plan.value, targets.value, now);
-  if (!members.ok) return members;
-  const started: Members = state === 'running' ? members.value : { statements: [], devices: [] };
+  const started: Members = state === 'running' ? members.value : { chunks: [], devices: [] };
   const detail = {
     before: null,
     after: {
@@ -109,7 +111,7 @@ export async function createRollout(
   };
   const { id, stage, phase, because } = rollout;
   const event = insertRolloutEvent({ rollout: id, at: now, actor, state, stage, phase, because });
-  const done = await commitWithAudit(store, [insertRollout(rollout), event, ...started.statements], {
+  const done = await commitWithAudit(store, [insertRollout(rollout), event, ...started.chunks.flat()], {
     at: now,
     actor,
     action: 'rollout.create',

@@ -1,5 +1,7 @@
 // Looks at one rollout: reads it, lets core/rollout decide, writes what is decided, and again until nothing is left to do.
 // Never decides.
+
+import { setImmediate as pause } from 'node:timers/promises';
 import { explain } from '@drover/core/reasons';
 import { decideRollout, findNextLook, type RolloutStep } from '@drover/core/rollout/decide';
 import type { Plan } from '@drover/core/rollout/plan';
@@ -35,20 +37,27 @@ const TURNS = 100;
 const isStart = (facts: RolloutFacts, steps: readonly RolloutStep[]): boolean =>
   facts.rollout.state === 'scheduled' && steps.some((step) => step.kind === 'become' && step.state === 'running');
 
-/** The devices that match when it starts; if it cannot be meant by then it ends there, and says why. */
+/**
+ * The devices that match when it starts; if it cannot be meant by then it ends there, and says why. All but the last of them are
+ * written before: a start that was interrupted goes on where it was.
+ */
 async function writeStart({ store }: LookDeps, facts: RolloutFacts, now: number): Promise<RolloutWork> {
   const by = { at: now, actor: 'hub' };
   const { rollout, plan } = facts;
   const targets = await findTargets(store, JSON.parse(rollout.targetJson) as RolloutTarget);
-  const members = targets.ok ? await writeMembers(store, rollout, plan, targets.value, now) : targets;
+  const written = await listKnown(store, rollout.id);
+  const members = targets.ok ? await writeMembers(store, rollout, plan, targets.value, now, written) : targets;
   if (!members.ok) return writeChange(facts, { state: 'aborted', because: explain(members) }, by);
+  const { chunks, devices } = members.value;
+  for (const chunk of chunks.slice(0, -1)) {
+    const done = await store.commit(chunk);
+    // Somebody else starts it: what is written by then is read again.
+    if (!done.ok) break;
+    await pause();
+  }
   const change = { state: 'running', startedAt: now, phaseSince: now, because: 'It was due.' } as const;
   const work = writeChange(facts, change, by);
-  return {
-    ...work,
-    statements: [...work.statements, ...members.value.statements],
-    devices: members.value.devices,
-  };
+  return { ...work, statements: [...work.statements, ...(chunks.at(-1) ?? [])], devices };
 }
 
 export async function lookAtRollout(deps: LookDeps, id: string): Promise<Look> {
@@ -82,7 +91,8 @@ export async function takeLateJoiners(
   const plan = JSON.parse(rollout.planJson) as Plan;
   const known = await listKnown(deps.store, rollout.id);
   const late = writeLateJoiners(rollout, plan, fleet, known, deps.now());
-  if (late.devices.length === 0 || !(await deps.store.commit(late.statements)).ok) return [];
+  for (const chunk of late.chunks) if (!(await deps.store.commit(chunk)).ok) return [];
+  if (late.devices.length === 0) return [];
   deps.log.info({ rollout: rollout.id, devices: late.devices.length }, 'devices joined a rollout that is under way');
   return late.devices;
 }

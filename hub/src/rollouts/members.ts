@@ -84,17 +84,28 @@ async function findConflict(
 }
 
 export interface Members {
-  readonly statements: readonly Statement[];
+  /** In write transactions that keep nobody waiting for long. */
+  readonly chunks: readonly (readonly Statement[])[];
   readonly devices: readonly string[];
 }
 
-/** The targets as attempts in their stages. A stage that was meant for certain devices and finds none is a mistake. */
+/** Attempts in one write transaction: some 80 ms. */
+const CHUNK = 2000;
+
+const cut = <T>(all: readonly T[]): T[][] =>
+  Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
+
+/**
+ * The targets as attempts in their stages, without those in `written`. A stage that was meant for certain devices and finds none
+ * is a mistake.
+ */
 export async function writeMembers(
   store: Store,
   head: Head,
   plan: Plan,
   targets: readonly Target[],
   now: number,
+  written: ReadonlySet<string> = new Set(),
 ): Promise<Result<Members>> {
   const { members, heldOut } = assignStages(head.id, plan, targets);
   if (members.length === 0) return refuse('target_empty', 'All of its targets are held out.');
@@ -107,13 +118,13 @@ export async function writeMembers(
     );
   const conflict = await findConflict(store, head, plan, new Set(targets.map(({ device }) => device)));
   if (conflict !== undefined) return refuse('rollout_conflict', conflict);
-  return accept({
-    statements: [
-      ...members.flatMap(({ device, stage }) => writeAttempt(firstAttempt(head, device, stage), now)),
-      ...heldOut.map((device) => insertHoldOut(head.id, device)),
-    ],
-    devices: members.map(({ device }) => device),
-  });
+  const rows = [
+    ...members
+      .filter(({ device }) => !written.has(device))
+      .map(({ device, stage }) => writeAttempt(firstAttempt(head, device, stage), now)),
+    ...heldOut.filter((device) => !written.has(device)).map((device) => [insertHoldOut(head.id, device)]),
+  ];
+  return accept({ chunks: cut(rows).map((chunk) => chunk.flat()), devices: members.map(({ device }) => device) });
 }
 
 /** Devices that match now and are in no stage: they come into the last one, under the guards that hold there. */
@@ -124,12 +135,11 @@ export function writeLateJoiners(
   known: ReadonlySet<string>,
   now: number,
 ): Members {
+  const none: Members = { chunks: [], devices: [] };
   const { query } = JSON.parse(rollout.targetJson) as { query?: string };
   const parsed = query === undefined ? undefined : parseQuery(query);
-  if (!plan.lateJoiners || !parsed?.ok || isRolloutEnded(rollout.state)) return { statements: [], devices: [] };
+  if (!plan.lateJoiners || !parsed?.ok || isRolloutEnded(rollout.state)) return none;
   const late = fleet.filter(({ device, labels }) => !known.has(device) && matchesQuery(parsed.value, labels));
-  return {
-    statements: late.flatMap(({ device }) => writeAttempt(firstAttempt(rollout, device, plan.stages.length - 1), now)),
-    devices: late.map(({ device }) => device),
-  };
+  const rows = late.map(({ device }) => writeAttempt(firstAttempt(rollout, device, plan.stages.length - 1), now));
+  return { chunks: cut(rows).map((chunk) => chunk.flat()), devices: late.map(({ device }) => device) };
 }

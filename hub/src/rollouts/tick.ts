@@ -40,8 +40,11 @@ const ROUND_DEVICES = 250;
 const TICK_MS = 10_000;
 /** A lost race is decided again from a new snapshot; more in a row is a defect. */
 const TRIES = 20;
-/** Looking at rollouts takes at most one part in so many of the time: a large one is not read for each of its devices. */
-const LOOK_SHARE = 4;
+/**
+ * A look is followed by a pause of so many times its own length: a large rollout is not read for each of its devices. It is
+ * shorter where no device waits, and never none: the same thread carries the broker.
+ */
+const PAUSE = { idle: 1, busy: 4 } as const;
 
 export function startReconciler({ store, director, policy, now, log, onDesired }: ReconcilerDeps): Reconciler {
   const reader = makeSnapshotReader(store);
@@ -50,7 +53,9 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
   const due = new Set<string>();
   const alarms = new Map<string, NodeJS.Timeout>();
   const tries = new Map<string, number>();
-  let lookAfter = 0;
+  let looked = { endedAt: 0, ms: 0 };
+  /** Ends a pause between two looks. */
+  let wake: () => void = () => undefined;
   let running: Promise<void> | undefined;
   let isClosed = false;
 
@@ -78,8 +83,8 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
     const rollouts = [...due];
     due.clear();
     for (const rollout of rollouts) await lookAt(rollout);
-    const ended = performance.now();
-    lookAfter = ended + LOOK_SHARE * (ended - began);
+    const endedAt = performance.now();
+    looked = { endedAt, ms: endedAt - began };
   }
 
   function finishWork(works: readonly DeviceWork[]): void {
@@ -131,11 +136,25 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
     if (works.length > 0) finishWork(await commitWorks(works));
   }
 
+  /** Until it is time to look at rollouts again, or a device reports. */
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
   async function drain(): Promise<void> {
     try {
       while ((waiting.size > 0 || due.size > 0) && !isClosed) {
         if (waiting.size > 0) await runRound();
-        if (due.size > 0 && (waiting.size === 0 || performance.now() >= lookAfter)) await lookAtDue();
+        if (due.size === 0) continue;
+        const isIdle = waiting.size === 0;
+        const pauseMs = looked.endedAt + looked.ms * (isIdle ? PAUSE.idle : PAUSE.busy) - performance.now();
+        if (pauseMs <= 0) await lookAtDue();
+        else if (isIdle) await pause(pauseMs);
       }
     } catch (error) {
       // A full disk or a defect: nothing is lost, for the clock looks at everything again.
@@ -187,6 +206,7 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
   return {
     poke(...devices) {
       for (const device of devices) waiting.add(device);
+      wake();
       if (waiting.size > 0) start();
     },
     lookAt,
@@ -195,6 +215,7 @@ export function startReconciler({ store, director, policy, now, log, onDesired }
     async close() {
       isClosed = true;
       clearInterval(timer);
+      wake();
       for (const alarm of alarms.values()) clearTimeout(alarm);
       await settle();
     },
