@@ -52,6 +52,8 @@ import { keepServerCertificate } from './identity/hub-authority.ts';
 import { makeNonces } from './identity/renew.ts';
 import { bareHost, boundPort, explainListen, listServerNames, nameHost, openTls } from './listen.ts';
 import { openMetrics } from './metrics.ts';
+import { openArms } from './monitoring/measure-arms.ts';
+import { openModelFacts } from './monitoring/model-facts.ts';
 import { countPresence } from './monitoring/presence.ts';
 import { type MqttSide, startMqtt } from './mqtt/start-mqtt.ts';
 import { openKeys } from './open-keys.ts';
@@ -239,7 +241,8 @@ export async function startHub(
       void mqtt.sendDesired(device).catch((error: unknown) => log.error({ err: error, device }, 'not sent'));
     },
   };
-  const reconciler = startReconciler({ ...issuing, log });
+  const measureArms = openArms({ store, readFacts: openModelFacts({ store, blobs }) });
+  const reconciler = startReconciler({ ...issuing, log, measureArms });
   rollouts = reconciler;
   closers.push(() => reconciler.close());
   const renewer = startRenewer({ ...releaseDeps, store, log });

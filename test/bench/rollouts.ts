@@ -91,7 +91,7 @@ async function runWhole(counted: Counted, devices: number): Promise<{ seconds: n
   const told = new Set<string>();
   const reconciler = startReconciler({
     store, director: makeKey().signer, policy: { windowMs: 900_000, windowEpochAt: 0, probationMs: 0 }, now: Date.now,
-    log: pino({ level: 'silent' }), onDesired: (device) => void told.add(device),
+    log: pino({ level: 'silent' }), measureArms: async () => new Map(), onDesired: (device) => void told.add(device),
   }); // biome-ignore format: one record
   const plan: PlanBody = {
     stages: [{ name: 'canary', percent: 1 }, { name: 'rest', percent: 100 }],

@@ -30,6 +30,7 @@ beforeEach(async () => {
     policy,
     now: Date.now,
     log: pino({ level: 'silent' }),
+    measureArms: async () => new Map(),
     onDesired: (device) => void side.mqtt.sendDesired(device),
   });
   await side.join('d1');

@@ -28,6 +28,7 @@ beforeEach(async () => {
     policy: { windowMs: 5000, windowEpochAt: 0, probationMs: 0 },
     now: Date.now,
     log: pino({ level: 'silent' }),
+    measureArms: async () => new Map(),
     onDesired: (device) => void side.mqtt.sendDesired(device),
   });
   await side.join('d1');

@@ -44,6 +44,7 @@ function startReconciling(): void {
     policy,
     now,
     log,
+    measureArms: async () => new Map(),
     onDesired: (id) => void side.mqtt.sendDesired(id),
   });
 }

@@ -1,6 +1,7 @@
 // Owns the TypeScript view of the tables of rollouts, deployments and groups. Never creates one: migrations do.
 import type { DeploymentState } from '@drover/core/deployment/table';
-import type { PauseReason, RolloutState, StagePhase } from '@drover/core/rollout/states';
+import type { LiveMetric } from '@drover/core/rollout/live';
+import type { PauseReason, RolloutState, StagePhase, Verdict } from '@drover/core/rollout/states';
 import type { Generated } from 'kysely';
 
 export interface RolloutsTable {
@@ -102,6 +103,22 @@ export interface RolloutEventsTable {
   readonly because: string;
 }
 
+/** What a look at the answers of a stage said of one metric. */
+export interface RolloutLooksTable {
+  readonly rollout: string;
+  readonly stage: number;
+  readonly since: number;
+  readonly look: number;
+  readonly metric: LiveMetric;
+  readonly at: number;
+  readonly verdict: Verdict;
+  readonly treated: number;
+  readonly control: number;
+  readonly effect: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
 /** A label query that was given a name. */
 export interface DeviceGroupsTable {
   readonly name: string;
@@ -119,5 +136,6 @@ export interface RolloutTables {
   readonly rolloutHoldOuts: RolloutHoldOutsTable;
   readonly rolloutApprovals: RolloutApprovalsTable;
   readonly rolloutEvents: RolloutEventsTable;
+  readonly rolloutLooks: RolloutLooksTable;
   readonly deviceGroups: DeviceGroupsTable;
 }

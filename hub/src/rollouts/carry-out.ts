@@ -148,7 +148,17 @@ function writeStep(facts: RolloutFacts, step: RolloutStep, now: number): Rollout
     case 'revert':
       return writeAgain(facts, step, now);
     case 'enter':
-      return writeChange(facts, { stage: step.stage, phase: step.phase, phaseSince: now, because: step.because }, by);
+      return writeChange(
+        facts,
+        {
+          stage: step.stage,
+          phase: step.phase,
+          because: step.because,
+          // It is watched until it passes: being judged is no new beginning.
+          ...(step.phase !== 'evaluating' && { phaseSince: now }),
+        },
+        by,
+      );
     case 'become':
       return writeChange(facts, { state: step.state, reason: step.reason ?? null, because: step.because }, by);
     default:

@@ -12,9 +12,11 @@ import { commitWithAudit } from '../db/audit.ts';
 import { listKnown } from '../db/rollout-members.ts';
 import { type RolloutRow, readRollout } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
+import type { MeasureArms } from '../monitoring/measure-arms.ts';
 import { type RolloutWork, writeChange, writeSteps } from './carry-out.ts';
 import { writeLateJoiners, writeMembers } from './members.ts';
 import { type RolloutFacts, readRolloutFacts } from './read-snapshot.ts';
+import { takeLook } from './take-look.ts';
 import { findTargets, type RolloutTarget } from './targets.ts';
 
 export interface LookDeps {
@@ -22,6 +24,8 @@ export interface LookDeps {
   readonly now: () => number;
   readonly log: Logger;
   readonly probationMs: number;
+  /** Sums up what devices answered. */
+  readonly measureArms: MeasureArms;
 }
 
 export interface Look {
@@ -68,6 +72,7 @@ export async function lookAtRollout(deps: LookDeps, id: string): Promise<Look> {
     if (!rollout || !LIVE_STATES.includes(rollout.state)) return { devices, nextAt: undefined };
     const facts = await readRolloutFacts(store, rollout, deps.probationMs);
     const now = deps.now();
+    if (await takeLook(store, deps.measureArms, facts, now)) continue;
     const steps = decideRollout(facts.snapshot, now);
     if (steps.length === 0) return { devices, nextAt: findNextLook(facts.snapshot, now) };
     const work = isStart(facts, steps) ? await writeStart(deps, facts, now) : writeSteps(facts, steps, now);

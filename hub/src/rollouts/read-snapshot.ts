@@ -3,6 +3,7 @@
 import type { RolloutSnapshot } from '@drover/core/rollout/decide';
 import type { Member } from '@drover/core/rollout/members';
 import type { Plan } from '@drover/core/rollout/plan';
+import { listLooks } from '../db/rollout-looks.ts';
 import { countAnswers, listBusyElsewhere, listMembers, listPlaces, type MemberRow } from '../db/rollout-members.ts';
 import type { RolloutRow } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
@@ -44,10 +45,11 @@ const readAnswers = (store: Store, { manifest, slot, startedAt, phase, stage }: 
 
 export async function readRolloutFacts(store: Store, rollout: RolloutRow, probationMs: number): Promise<RolloutFacts> {
   const plan = JSON.parse(rollout.planJson) as Plan;
-  const [rows, unavailable, answers] = await Promise.all([
+  const [rows, unavailable, answers, looks] = await Promise.all([
     listMembers(store, rollout.id),
     readUnavailable(store, rollout.id, plan),
     readAnswers(store, rollout, plan),
+    plan.live ? listLooks(store, { rollout: rollout.id, stage: rollout.stage, since: rollout.phaseSince }) : [],
   ]);
   const needsPlaces = plan.disruption.length > 0;
   const toMember = (row: MemberRow): Member => {
@@ -87,6 +89,7 @@ export async function readRolloutFacts(store: Store, rollout: RolloutRow, probat
       phaseSince,
       startedAt,
       countedFrom,
+      looks,
       probationMs,
     },
     rows: new Map(rows.map((row) => [row.id, row])),

@@ -7,6 +7,7 @@ import { listDesiredBehind } from '../db/desired.ts';
 import { listDeviceLabels } from '../db/devices.ts';
 import { listDevicesWithWork, listLiveRollouts } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
+import type { MeasureArms } from '../monitoring/measure-arms.ts';
 import { type DeviceWork, prepareWork } from './apply.ts';
 import { type DesiredPolicy, writePolicy } from './desired-document.ts';
 import { lookAtRollout, takeLateJoiners } from './look.ts';
@@ -19,6 +20,7 @@ export interface ReconcilerDeps {
   readonly policy: DesiredPolicy;
   readonly now: () => number;
   readonly log: Logger;
+  readonly measureArms: MeasureArms;
   /** The desired document of the device changed: it should be sent. */
   readonly onDesired: (device: string) => void;
 }
@@ -46,9 +48,10 @@ const TRIES = 20;
  */
 const PAUSE = { idle: 1, busy: 4 } as const;
 
-export function startReconciler({ store, director, policy, now, log, onDesired }: ReconcilerDeps): Reconciler {
+export function startReconciler(deps: ReconcilerDeps): Reconciler {
+  const { store, director, policy, now, log, measureArms, onDesired } = deps;
   const reader = makeSnapshotReader(store);
-  const looking = { store, now, log, probationMs: policy.probationMs };
+  const looking = { store, now, log, measureArms, probationMs: policy.probationMs };
   const waiting = new Set<string>();
   const due = new Set<string>();
   const alarms = new Map<string, NodeJS.Timeout>();

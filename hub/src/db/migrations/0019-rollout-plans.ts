@@ -12,6 +12,7 @@ const OLD_PLAN = {
   deadlines: { acceptMs: 600_000, downloadMs: 86_400_000, activateMs: 1_800_000, probationMs: 1_800_000 },
   retries: { transient: 0, internal: 0 },
   gate: { ok: 0.01, bad: 0.05, alpha: 0.01, minDevices: 1, isDryRun: true },
+  live: null,
   onFail: 'pause',
   patienceMs: 86_400_000,
   expiresMs: null,
@@ -91,6 +92,21 @@ export const rolloutPlans: Migration = {
       because TEXT NOT NULL
     ) STRICT`,
     `CREATE INDEX rolloutEventsRollout ON rolloutEvents (rollout, id)`,
+    `CREATE TABLE rolloutLooks (
+      rollout TEXT NOT NULL REFERENCES rollouts (id),
+      stage INTEGER NOT NULL,
+      since INTEGER NOT NULL,
+      look INTEGER NOT NULL,
+      metric TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      verdict TEXT NOT NULL,
+      treated INTEGER NOT NULL,
+      control INTEGER NOT NULL,
+      effect REAL,
+      low REAL,
+      high REAL,
+      PRIMARY KEY (rollout, stage, since, look, metric)
+    ) STRICT, WITHOUT ROWID`,
     `CREATE TABLE deviceGroups (
       name TEXT PRIMARY KEY,
       query TEXT NOT NULL,

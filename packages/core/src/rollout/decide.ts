@@ -5,6 +5,7 @@ import { formatDuration } from '../duration.ts';
 import { isReasonCode, REASONS } from '../reasons.ts';
 import { type AdmissionInput, planAdmission, retryDelayMs } from './admission.ts';
 import { type GateResult, judgeFailures } from './gate.ts';
+import { findDueLook, judgeLooks, type LiveResult, type LookResult, lookTimeMs } from './live.ts';
 import { isBusy, isFailed, isOpen, isOwed, isThrough, isTold, isWaiting, type Member } from './members.ts';
 import type { Plan, StagePlan } from './plan.ts';
 import { REPLACEABLE } from './reconcile.ts';
@@ -19,6 +20,8 @@ export interface RolloutSnapshot extends AdmissionInput {
   readonly startedAt: number | null;
   /** Failures that ended before were seen by whoever resumed it; they count no more. */
   readonly countedFrom: number;
+  /** What the looks at the answers of the current stage said, since it is watched; oldest first. */
+  readonly looks: readonly LookResult[];
   /** How long a device proves itself by the hub's policy, ms. */
   readonly probationMs: number;
 }
@@ -59,6 +62,24 @@ export function judgeStage(snapshot: RolloutSnapshot): GateResult {
     .toSorted((a, b) => a.progressAt - b.progressAt || (a.deployment < b.deployment ? -1 : 1));
   return judgeFailures({ failed: ended.map(isFailed), devices: own.length }, snapshot.plan.gate);
 }
+
+/** Devices that are compared: with the version, and in the queue without it. In the order of the draw. */
+export function armsOf({ members, stage }: RolloutSnapshot): {
+  readonly treated: string[];
+  readonly waiting: string[];
+} {
+  const treated: string[] = [];
+  const waiting: string[] = [];
+  for (const m of installs(members)) {
+    if (isThrough(m) && m.stage <= stage && m.isCurrent) treated.push(m.device);
+    else if (isWaiting(m) && m.stage > stage) waiting.push(m.device);
+  }
+  return { treated, waiting };
+}
+
+/** What the answers come to; undefined where nobody looks. */
+export const judgeAnswers = ({ plan, looks }: RolloutSnapshot): LiveResult | undefined =>
+  plan.live ? judgeLooks(plan.live, looks) : undefined;
 
 /** The steps on a device that have a deadline. */
 const DEADLINE_OF: Readonly<Partial<Record<DeploymentState, 'download' | 'activate' | 'probation'>>> = {
@@ -146,11 +167,19 @@ const planCancels = (members: readonly Member[], detail: string): RolloutStep[] 
 
 const FAILED_TO = { pause: 'paused', rollback: 'rolling_back', abort: 'aborting' } as const;
 
+/** Why the rollout has to stop; undefined: it has not to. */
+function findFailure(snapshot: RolloutSnapshot, result: GateResult): string | undefined {
+  const { gate, live } = snapshot.plan;
+  if (result.verdict === 'fail' && !gate.isDryRun) return result.because;
+  const answers = judgeAnswers(snapshot);
+  return answers?.verdict === 'fail' && live?.isDryRun === false ? answers.because : undefined;
+}
+
 function planFailure(snapshot: RolloutSnapshot, result: GateResult): RolloutStep[] {
-  const { gate, onFail } = snapshot.plan;
-  if (result.verdict !== 'fail' || gate.isDryRun) return [];
-  const because = `Stage "${stageOf(snapshot).name}": ${result.because}`;
-  const state = FAILED_TO[onFail];
+  const failure = findFailure(snapshot, result);
+  if (failure === undefined) return [];
+  const because = `Stage "${stageOf(snapshot).name}": ${failure}`;
+  const state = FAILED_TO[snapshot.plan.onFail];
   return [{ kind: 'become', state, because, ...(state === 'paused' && { reason: 'gate_failed' as const }) }];
 }
 
@@ -166,38 +195,49 @@ function isStageThrough(snapshot: RolloutSnapshot): boolean {
   return !isLast && quorum < 1 && own.filter(isThrough).length >= quorum * own.filter((m) => !isOwed(m)).length;
 }
 
+/** How long the current stage is watched, ms. */
+const watchMs = (snapshot: RolloutSnapshot): number =>
+  Math.max(stageOf(snapshot).soakMs, snapshot.plan.live ? lookTimeMs(snapshot.plan.live) : 0);
+
+/** What keeps a stage that was watched from passing; undefined: nothing. */
+function findMissing(snapshot: RolloutSnapshot, result: GateResult): string | undefined {
+  const { plan, members, stage } = snapshot;
+  if (plan.gate.isDryRun && !plan.live) return undefined;
+  const { minPredictions } = stageOf(snapshot);
+  const isLast = stage === plan.stages.length - 1;
+  const watched = installs(members).filter((m) => m.stage === stage && isThrough(m));
+  const quiet = watched.filter((m) => m.predictions < minPredictions).length;
+  if (quiet > 0) return `${quiet} of ${watched.length} devices answered fewer than ${minPredictions} times`;
+  // Nothing comes after the last stage that could be promoted: what was attempted has ended.
+  if (isLast) return undefined;
+  if (result.verdict !== 'pass' && !plan.gate.isDryRun) return result.because;
+  const answers = judgeAnswers(snapshot);
+  return answers && answers.verdict !== 'pass' && plan.live?.isDryRun === false ? answers.because : undefined;
+}
+
 function planPhase(snapshot: RolloutSnapshot, result: GateResult, now: number): RolloutStep[] {
   const { phase, phaseSince, stage, plan, members } = snapshot;
-  const { soakMs, minPredictions, name } = stageOf(snapshot);
+  const { name } = stageOf(snapshot);
   if (phase === 'admitting') {
     if (!isStageThrough(snapshot)) return [];
     const through = members.filter((m) => m.purpose === 'install' && m.stage <= stage && isThrough(m)).length;
     return [{ kind: 'enter', stage, phase: 'soaking', because: `Stage "${name}": ${haveIt(through)} the version.` }];
   }
-  const watched = members.filter((m) => m.purpose === 'install' && m.stage === stage && isThrough(m));
-  const quiet = watched.filter((m) => m.predictions < minPredictions).length;
   if (phase === 'soaking') {
-    if (now < phaseSince + soakMs) return [];
+    const ms = watchMs(snapshot);
+    if (now < phaseSince + ms) return [];
     return [
-      {
-        kind: 'enter',
-        stage,
-        phase: 'evaluating',
-        because: `Stage "${name}" was watched for ${formatDuration(soakMs)}.`,
-      },
+      { kind: 'enter', stage, phase: 'evaluating', because: `Stage "${name}" was watched for ${formatDuration(ms)}.` },
     ];
   }
-  const isLast = stage === plan.stages.length - 1;
-  const isEnough = result.verdict === 'pass' && quiet === 0;
-  // Nothing comes after the last stage that could be promoted: what was attempted has ended.
-  if (isEnough || plan.gate.isDryRun || (isLast && quiet === 0 && result.verdict !== 'fail')) {
-    const because = `Stage "${name}": ${result.because}`;
-    if (!isLast) return [{ kind: 'enter', stage: stage + 1, phase: 'admitting', because }];
+  const missing = findMissing(snapshot, result);
+  if (missing === undefined) {
+    const said = [result.because, judgeAnswers(snapshot)?.because].filter((one) => one !== undefined).join(' ');
+    const because = `Stage "${name}": ${said}`;
+    if (stage < plan.stages.length - 1) return [{ kind: 'enter', stage: stage + 1, phase: 'admitting', because }];
     return [{ kind: 'become', state: decideEnd(members), because }];
   }
-  if (now < phaseSince + plan.patienceMs) return [];
-  const missing =
-    quiet > 0 ? `${quiet} of ${watched.length} devices answered fewer than ${minPredictions} times` : result.because;
+  if (now < phaseSince + watchMs(snapshot) + plan.patienceMs) return [];
   return [{ kind: 'become', state: 'paused', reason: 'inconclusive', because: `Stage "${name}": ${missing}` }];
 }
 
@@ -295,8 +335,10 @@ export function findNextLook(snapshot: RolloutSnapshot, now: number): number | u
   if (state === 'scheduled') return plan.startAt ?? now;
   if (state !== 'running') return undefined;
   const times: number[] = [];
-  if (phase === 'soaking') times.push(phaseSince + stageOf(snapshot).soakMs);
-  if (phase === 'evaluating') times.push(phaseSince + plan.patienceMs);
+  if (phase === 'soaking') times.push(phaseSince + watchMs(snapshot));
+  if (phase === 'evaluating') times.push(phaseSince + watchMs(snapshot) + plan.patienceMs);
+  if (phase !== 'admitting' && plan.live)
+    times.push(phaseSince + plan.live.everyMs * (findDueLook(plan.live, phaseSince, now) + 1));
   for (const m of snapshot.members)
     if (isWaiting(m) && m.attempt > 1) times.push(m.createdAt + retryDelayMs(m.attempt));
   const next = times.filter((at) => at > now);

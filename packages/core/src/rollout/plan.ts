@@ -2,6 +2,7 @@
 // failure leads to. Never looks a device up; the form in which people write one is `wire/http/rollout-plan`.
 import { parseQuery } from '../query.ts';
 import { accept, type Result, refuse } from '../reasons.ts';
+import type { LiveGate } from './live.ts';
 
 /**
  * Which devices a stage ends with. `percent` and `count` are totals: so many of the targets have the version when the stage is
@@ -78,6 +79,8 @@ export interface Plan {
   readonly deadlines: Deadlines;
   readonly retries: Retries;
   readonly gate: FailureGate;
+  /** What the answers have to be like beside those of devices without the version; null: nobody looks. */
+  readonly live: LiveGate | null;
   readonly onFail: OnFail;
   /** How long a stage that cannot be judged waits for more evidence, ms; then the rollout pauses. */
   readonly patienceMs: number;
@@ -103,6 +106,7 @@ export const PLAN_DEFAULTS = {
   deadlines: { acceptMs: HOUR / 6, downloadMs: 24 * HOUR, activateMs: HOUR / 2, probationMs: HOUR / 2 },
   retries: { transient: 3, internal: 1 },
   gate: { ok: 0.01, bad: 0.05, alpha: 0.01, minDevices: 1, isDryRun: false },
+  live: null,
   onFail: 'pause',
   patienceMs: 24 * HOUR,
   expiresMs: null,
@@ -110,6 +114,18 @@ export const PLAN_DEFAULTS = {
   approvals: 0,
   priority: 500,
 } as const satisfies Omit<Plan, 'stages'>;
+
+/** What a plan means that asks for looks at the answers and does not say how. */
+export const LIVE_DEFAULTS = {
+  margins: { errors: 0.01, latency: 0.2 },
+  looks: 3,
+  everyMs: 24 * HOUR,
+  baselineMs: 72 * HOUR,
+  alpha: 0.05,
+  minDevices: 8,
+  minAnswers: 100,
+  isDryRun: false,
+} as const satisfies LiveGate;
 
 export const STAGE_DEFAULTS = { soakMs: 0, minPredictions: 0, quorum: 1 } as const;
 
@@ -148,6 +164,8 @@ export function checkPlan(plan: Plan): Result<Plan> {
     if (stages.findIndex(({ name }) => name === stage.name) !== i)
       return refuse('plan_invalid', `stages[${i}].name: "${stage.name}" names another stage too.`);
   }
+  if (plan.live && Object.keys(plan.live.margins).length === 0)
+    return refuse('plan_invalid', 'gate.live: none of errors, mistakes and latency is asked for.');
   const last = stages.at(-1);
   if (!last) return refuse('plan_invalid', 'stages: there is none.');
   if (last.select.kind !== 'percent' || last.select.percent !== 100)

@@ -115,7 +115,7 @@ export class VirtualRollout {
     const { state, stage, phase, phaseSince, countedFrom } = this;
     return {
       plan: this.#plan, stage, members: this.#rows, unavailable: this.#readUnavailable(), manifest: NEW_VERSION, state, phase,
-      phaseSince, startedAt: 0, countedFrom, probationMs: 0,
+      phaseSince, startedAt: 0, countedFrom, looks: [], probationMs: 0,
     }; // biome-ignore format: one row
   }
 
@@ -168,7 +168,8 @@ export class VirtualRollout {
       case 'enter':
         this.stage = step.stage;
         this.phase = step.phase;
-        this.phaseSince = this.now;
+        // It is watched until it passes: being judged is no new beginning.
+        if (step.phase !== 'evaluating') this.phaseSince = this.now;
         this.#mark(step.because);
         return;
       case 'become':

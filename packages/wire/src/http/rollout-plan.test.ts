@@ -79,6 +79,13 @@ describe('a written plan', () => {
           bad: fc.constantFrom(5, 12.3),
           alpha: fc.constantFrom(0.01, 0.001),
           dryRun: fc.boolean(),
+          live: fc.record({
+            errors: fc.constantFrom(0.5, 1),
+            mistakes: fc.constantFrom(2, 3.3),
+            looks: fc.constantFrom(1, 7, 'any' as const),
+            every: fc.constant('6h'),
+            dryRun: fc.boolean(),
+          }),
         }),
         onFail: fc.constantFrom('pause' as const, 'rollback' as const, 'abort' as const),
         patience: fc.constant('3h'),

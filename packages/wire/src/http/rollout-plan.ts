@@ -2,8 +2,10 @@
 // Never knows fastify, never looks a group up.
 import { DURATION_PATTERN, formatDuration, readDuration } from '@drover/core/duration';
 import { type Result, refuse } from '@drover/core/reasons';
+import { LIVE_METRICS, type LiveGate } from '@drover/core/rollout/live';
 import {
   checkPlan,
+  LIVE_DEFAULTS,
   PLAN_DEFAULTS,
   type Plan,
   STAGE_DEFAULTS,
@@ -38,6 +40,21 @@ const StageBody = Type.Object({
   soak: Type.Optional(Duration),
   predictions: Type.Optional(whole(0, 1e9)),
   quorum: Type.Optional(Percent),
+});
+
+const Margin = Type.Number({ exclusiveMinimum: 0, maximum: 100 });
+/** What the answers have to be like beside those of devices without the version. Margins in percentage points; of latency and of the error of a regression in percent. */
+const LiveBody = Type.Object({
+  errors: Type.Optional(Margin),
+  mistakes: Type.Optional(Margin),
+  latency: Type.Optional(Margin),
+  looks: Type.Optional(Type.Union([whole(1, 60), Type.Literal('any')])),
+  every: Type.Optional(Duration),
+  baseline: Type.Optional(Duration),
+  alpha: Type.Optional(Type.Number({ minimum: 1e-6, maximum: 0.5 })),
+  minDevices: Type.Optional(whole(8, 1_000_000)),
+  minAnswers: Type.Optional(whole(1, 1e9)),
+  dryRun: Type.Optional(Type.Boolean()),
 });
 
 /** Of each stage exactly one of percent, count, query and group. Everything else that is left out has a default. */
@@ -76,6 +93,7 @@ export const PlanBody = Type.Object({
       alpha: Type.Optional(Type.Number({ minimum: 1e-6, maximum: 0.5 })),
       minDevices: Type.Optional(whole(1, 1_000_000)),
       dryRun: Type.Optional(Type.Boolean()),
+      live: Type.Optional(LiveBody),
     }),
   ),
   onFail: Type.Optional(Type.Union([Type.Literal('pause'), Type.Literal('rollback'), Type.Literal('abort')])),
@@ -94,6 +112,23 @@ const ms = (text: string | undefined, fallback: number): number =>
 /** One hundredth of a percent that people wrote; 12.3 of 100 is 0.123 and not 0.12300000000000001. */
 const share = (percent: number | undefined, fallback: number): number =>
   percent === undefined ? fallback : Number((percent / 100).toPrecision(12));
+
+function readLive(body: Static<typeof LiveBody> | undefined): LiveGate | null {
+  if (!body) return null;
+  const asked = LIVE_METRICS.flatMap((metric) =>
+    body[metric] === undefined ? [] : [[metric, share(body[metric], 0)] as const],
+  );
+  return {
+    margins: asked.length > 0 ? Object.fromEntries(asked) : LIVE_DEFAULTS.margins,
+    looks: body.looks === 'any' ? null : (body.looks ?? LIVE_DEFAULTS.looks),
+    everyMs: Math.max(1000, ms(body.every, LIVE_DEFAULTS.everyMs)),
+    baselineMs: ms(body.baseline, LIVE_DEFAULTS.baselineMs),
+    alpha: body.alpha ?? LIVE_DEFAULTS.alpha,
+    minDevices: body.minDevices ?? LIVE_DEFAULTS.minDevices,
+    minAnswers: body.minAnswers ?? LIVE_DEFAULTS.minAnswers,
+    isDryRun: body.dryRun ?? LIVE_DEFAULTS.isDryRun,
+  };
+}
 
 function readSelect(
   { percent, count, query, group }: Static<typeof StageBody>,
@@ -148,6 +183,7 @@ export function readPlan(body: PlanBody, queryOf: (group: string) => string | un
       minDevices: body.gate?.minDevices ?? gate.minDevices,
       isDryRun: body.gate?.dryRun ?? gate.isDryRun,
     },
+    live: readLive(body.gate?.live),
     onFail: body.onFail ?? PLAN_DEFAULTS.onFail,
     patienceMs: ms(body.patience, PLAN_DEFAULTS.patienceMs),
     expiresMs: body.expires === undefined ? null : ms(body.expires, 0),
@@ -158,6 +194,28 @@ export function readPlan(body: PlanBody, queryOf: (group: string) => string | un
 }
 
 const percentOf = (value: number): number => Number((value * 100).toPrecision(12));
+
+const writeLive = ({
+  margins,
+  looks,
+  everyMs,
+  baselineMs,
+  alpha,
+  minDevices,
+  minAnswers,
+  isDryRun,
+}: LiveGate): Static<typeof LiveBody> => ({
+  ...Object.fromEntries(
+    LIVE_METRICS.flatMap((metric) => (margins[metric] === undefined ? [] : [[metric, percentOf(margins[metric])]])),
+  ),
+  looks: looks ?? 'any',
+  every: formatDuration(everyMs),
+  baseline: formatDuration(baselineMs),
+  alpha,
+  minDevices,
+  minAnswers,
+  dryRun: isDryRun,
+});
 
 /** The plan with nothing left out; read again it is the same plan. */
 export function writePlan(plan: Plan): PlanBody {
@@ -189,6 +247,7 @@ export function writePlan(plan: Plan): PlanBody {
       alpha: plan.gate.alpha,
       minDevices: plan.gate.minDevices,
       dryRun: plan.gate.isDryRun,
+      ...(plan.live && { live: writeLive(plan.live) }),
     },
     onFail: plan.onFail,
     patience: formatDuration(plan.patienceMs),
