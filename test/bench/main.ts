@@ -12,7 +12,7 @@ import { type BenchReport, judge, ratioOf, renderMarkdown, renderText } from './
 
 const LIMIT_MS = 240_000;
 /** Benches that need longer. */
-const LIMITS_MS: Readonly<Record<string, number>> = { delivery: 360_000, rollouts: 480_000 };
+const LIMITS_MS: Readonly<Record<string, number>> = { delivery: 360_000 };
 /** After being asked to end, a bench has this long to end what it started. */
 const GRACE_MS = 5_000;
 

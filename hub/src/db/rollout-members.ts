@@ -1,6 +1,7 @@
 // Owns the SQL about what a rollout decision rests on: the newest attempt of each of its devices, and who is away or busy.
 // Never decides anything.
 import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '@drover/core/deployment/table';
+import { sql } from 'kysely';
 import type { Presence } from './schema.ts';
 import { query, type Statement, type Store, sqlOf } from './store.ts';
 
@@ -30,17 +31,29 @@ export interface MemberRow {
   readonly isReplaced: number;
 }
 
-export const listMembers = (store: Store, rollout: string): Promise<readonly MemberRow[]> =>
+/** As in db/rollouts: one rollout is asked for, not the index on the state. */
+const STATE = sql<DeploymentState>`+d.state`;
+
+const CHOSEN = [
+  'd.id', 'd.device', 'd.state', 'd.revision', 'd.code', 'd.createdAt', 'd.updatedAt', 'd.deviceState', 'd.stage', 'd.attempt', 'd.purpose',
+  'd.admittedAt', 'd.beforeManifest',
+] as const; // biome-ignore format: one list
+
+const THROUGH: readonly DeploymentState[] = ['committed', 'already_installed'];
+
+/** With all that is known of each. */
+const listDetailed = (
+  store: Store,
+  rollout: string,
+  states: readonly DeploymentState[],
+): Promise<readonly MemberRow[]> =>
   store.rows(
     query(
       sqlOf
         .selectFrom('deployments as d')
         .leftJoin('devices as v', 'v.id', 'd.device')
         .leftJoin('deviceSlots as s', (j) => j.onRef('s.device', '=', 'd.device').onRef('s.slot', '=', 'd.slot'))
-        .select([
-          'd.id', 'd.device', 'd.state', 'd.revision', 'd.code', 'd.createdAt', 'd.updatedAt', 'd.deviceState', 'd.stage',
-          'd.attempt', 'd.purpose', 'd.admittedAt', 'd.beforeManifest', 'v.presence', 'v.labelsJson', 's.running',
-        ]) // biome-ignore format: one list
+        .select([...CHOSEN, 'v.presence', 'v.labelsJson', 's.running'])
         .select((e) => [
           e.case().when('s.deploymentId', '=', e.ref('d.id')).then(e.ref('s.progressAt')).end().as('progressAt'),
           e
@@ -57,6 +70,7 @@ export const listMembers = (store: Store, rollout: string): Promise<readonly Mem
             .as('isReplaced'),
         ])
         .where('d.rollout', '=', rollout)
+        .where(STATE, 'in', states)
         .where((e) =>
           e.not(
             e.exists(
@@ -74,25 +88,73 @@ export const listMembers = (store: Store, rollout: string): Promise<readonly Mem
     ),
   );
 
-/** Presence and labels of every device: what a disruption budget counts. */
-export const listPlaces = (store: Store): Promise<readonly { id: string; labelsJson: string; presence: Presence }[]> =>
-  store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson', 'presence'])));
-
-/** Devices that are under way for another rollout than this one. */
-export const listBusyElsewhere = async (store: Store, rollout: string): Promise<ReadonlySet<string>> => {
+/** Only what counts of devices that have the version while a rollout goes forward: then they have no newer attempt. */
+const listThrough = async (store: Store, rollout: string): Promise<readonly MemberRow[]> => {
   const rows = await store.rows(
     query(
       sqlOf
-        .selectFrom('deployments')
-        .select('device')
-        .distinct()
-        .where('state', 'in', OPEN)
-        .where('rollout', '<>', rollout)
-        .where('admittedAt', 'is not', null),
+        .selectFrom('deployments as d')
+        .select(CHOSEN)
+        .where('d.rollout', '=', rollout)
+        .where(STATE, 'in', THROUGH)
+        .orderBy('d.id'),
     ),
   );
-  return new Set(rows.map(({ device }) => device));
+  const unknown = { presence: null, labelsJson: null, running: null, progressAt: null, isReplaced: 0 } as const;
+  return rows.map((row) => ({ ...row, ...unknown }));
 };
+
+/** In the order of ids. `isBrief`: of those that are through only what counts while it goes forward. */
+export async function listMembers(store: Store, rollout: string, isBrief: boolean): Promise<readonly MemberRow[]> {
+  const all: readonly DeploymentState[] = [...DEVICE_STATES, ...HUB_STATES];
+  if (!isBrief) return listDetailed(store, rollout, all);
+  const others = await listDetailed(
+    store,
+    rollout,
+    all.filter((state) => !THROUGH.includes(state)),
+  );
+  const through = await listThrough(store, rollout);
+  return [...others, ...through].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** For each value of the label: devices that are away, or under way for another rollout than this one. */
+export const countUnavailable = async (
+  store: Store,
+  rollout: string,
+  label: string,
+): Promise<ReadonlyMap<string, number>> => {
+  const rows = await store.rows(
+    query(
+      sqlOf
+        .selectFrom('devices')
+        .select((e) => [
+          sql<string | null>`json_extract(labelsJson, ${`$."${label}"`})`.as('place'),
+          e.fn.countAll<number>().as('count'),
+        ])
+        .where((e) =>
+          e.or([
+            e('presence', '=', 'offline'),
+            e(
+              'id',
+              'in',
+              e
+                .selectFrom('deployments')
+                .select('device')
+                .where('state', 'in', OPEN)
+                .where('rollout', '<>', rollout)
+                .where('admittedAt', 'is not', null),
+            ),
+          ]),
+        )
+        .groupBy('place'),
+    ),
+  );
+  return new Map(rows.flatMap(({ place, count }) => (place === null ? [] : [[place, count] as const])));
+};
+
+/** Presence and labels of every device. */
+export const listPlaces = (store: Store): Promise<readonly { id: string; labelsJson: string; presence: Presence }[]> =>
+  store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson', 'presence'])));
 
 /** Devices that wait or are under way in these rollouts. */
 export const listOpenIn = (

@@ -1,7 +1,7 @@
 // Owns the SQL about rollouts and deployments. Never decides a move: every move is a compare-and-set on a revision.
 import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '@drover/core/deployment/table';
 import { LIVE_STATES } from '@drover/core/rollout/states';
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { DeploymentEventsTable, DeploymentsTable, RolloutsTable } from './schema-rollouts.ts';
 import { query, type Statement, type Store, sqlOf, template } from './store.ts';
 
@@ -9,6 +9,12 @@ import { query, type Statement, type Store, sqlOf, template } from './store.ts';
 const OPEN_STATES: readonly DeploymentState[] = [...DEVICE_STATES, ...HUB_STATES].filter(
   (state) => !TERMINAL.has(state),
 );
+
+/**
+ * The state, where few devices or one rollout are asked for: SQLite would otherwise walk through the index on the state, which
+ * grows with the fleet ("+" keeps it from that: queryplanner-ng §5).
+ */
+const STATE = sql<DeploymentState>`+state`;
 
 export type RolloutRow = Selectable<RolloutsTable>;
 export type DeploymentRow = Selectable<DeploymentsTable>;
@@ -215,7 +221,7 @@ export const listOpenDeployments = (store: Store, devices: readonly string[]): P
         .selectFrom('deployments')
         .selectAll()
         .where('device', 'in', devices)
-        .where('state', 'in', OPEN_STATES)
+        .where(STATE, 'in', OPEN_STATES)
         .orderBy('id'),
     ),
   );
@@ -251,7 +257,7 @@ export const listLastGood = (
         // SQLite takes the other columns from the row that has the maximum (lang_select, bare columns).
         .select((e) => ['device', 'slot', 'manifest', e.fn.max('id').as('id')])
         .where('device', 'in', devices)
-        .where('state', 'in', ['committed', 'already_installed'])
+        .where(STATE, 'in', ['committed', 'already_installed'])
         .groupBy(['device', 'slot']),
     ),
   );

@@ -70,7 +70,8 @@ export async function lookAtRollout(deps: LookDeps, id: string): Promise<Look> {
   for (let turn = 0; turn < TURNS; turn++) {
     const rollout = await readRollout(store, id);
     if (!rollout || !LIVE_STATES.includes(rollout.state)) return { devices, nextAt: undefined };
-    const facts = await readRolloutFacts(store, rollout, deps.probationMs);
+    const isForward = rollout.state === 'running' && rollout.phase === 'admitting';
+    const facts = await readRolloutFacts(store, rollout, deps.probationMs, isForward);
     const now = deps.now();
     if (await takeLook(store, deps.measureArms, facts, now)) continue;
     const steps = decideRollout(facts.snapshot, now);
@@ -79,6 +80,8 @@ export async function lookAtRollout(deps: LookDeps, id: string): Promise<Look> {
     // A lost race is decided again from what won.
     if (!(await commitWithAudit(store, work.statements, work.entries)).ok) continue;
     for (const device of work.devices) devices.add(device);
+    // Who was let in changes nothing else at this time.
+    if (steps.every(({ kind }) => kind === 'admit')) return { devices, nextAt: findNextLook(facts.snapshot, now) };
     for (const step of steps)
       if (step.kind === 'become' || step.kind === 'enter') log.info({ rollout: id, ...step }, 'rollout moved');
   }

@@ -4,7 +4,7 @@ import type { RolloutSnapshot } from '@drover/core/rollout/decide';
 import type { Member } from '@drover/core/rollout/members';
 import type { Plan } from '@drover/core/rollout/plan';
 import { listLooks } from '../db/rollout-looks.ts';
-import { countAnswers, listBusyElsewhere, listMembers, listPlaces, type MemberRow } from '../db/rollout-members.ts';
+import { countAnswers, countUnavailable, listMembers, type MemberRow } from '../db/rollout-members.ts';
 import type { RolloutRow } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 
@@ -20,20 +20,8 @@ const readLabels = (json: string | null): Readonly<Record<string, string>> =>
   json === null ? {} : (JSON.parse(json) as Record<string, string>);
 
 /** For each budget: how many devices of each place are away, or busy for another rollout. */
-async function readUnavailable(store: Store, rollout: string, { disruption }: Plan): Promise<Map<string, number>[]> {
-  if (disruption.length === 0) return [];
-  const [fleet, busy] = await Promise.all([listPlaces(store), listBusyElsewhere(store, rollout)]);
-  const counts = disruption.map(() => new Map<string, number>());
-  for (const { id, labelsJson, presence } of fleet) {
-    if (presence !== 'offline' && !busy.has(id)) continue;
-    const labels = readLabels(labelsJson);
-    for (const [i, { by }] of disruption.entries()) {
-      const place = labels[by];
-      if (place !== undefined) counts[i]?.set(place, (counts[i]?.get(place) ?? 0) + 1);
-    }
-  }
-  return counts;
-}
+const readUnavailable = (store: Store, rollout: string, { disruption }: Plan) =>
+  Promise.all(disruption.map(({ by }) => countUnavailable(store, rollout, by)));
 
 const NO_ANSWERS: ReadonlyMap<string, number> = new Map();
 
@@ -43,10 +31,16 @@ const readAnswers = (store: Store, { manifest, slot, startedAt, phase, stage }: 
     ? countAnswers(store, { manifest, slot, from: startedAt ?? 0 })
     : Promise.resolve(NO_ANSWERS);
 
-export async function readRolloutFacts(store: Store, rollout: RolloutRow, probationMs: number): Promise<RolloutFacts> {
+/** `isBrief`: only what a decision needs of devices that are through. */
+export async function readRolloutFacts(
+  store: Store,
+  rollout: RolloutRow,
+  probationMs: number,
+  isBrief = false,
+): Promise<RolloutFacts> {
   const plan = JSON.parse(rollout.planJson) as Plan;
   const [rows, unavailable, answers, looks] = await Promise.all([
-    listMembers(store, rollout.id),
+    listMembers(store, rollout.id, isBrief),
     readUnavailable(store, rollout.id, plan),
     readAnswers(store, rollout, plan),
     plan.live ? listLooks(store, { rollout: rollout.id, stage: rollout.stage, since: rollout.phaseSince }) : [],

@@ -46,7 +46,7 @@ const TRIES = 20;
  * A look is followed by a pause of so many times its own length: a large rollout is not read for each of its devices. It is
  * shorter where no device waits, and never none: the same thread carries the broker.
  */
-const PAUSE = { idle: 1, busy: 4 } as const;
+const PAUSE = { idle: 3, busy: 9 } as const;
 
 export function startReconciler(deps: ReconcilerDeps): Reconciler {
   const { store, director, policy, now, log, measureArms, onDesired } = deps;

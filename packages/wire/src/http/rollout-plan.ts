@@ -23,7 +23,6 @@ const Duration = Type.String({
 });
 const Percent = Type.Number({ exclusiveMinimum: 0, maximum: 100 });
 const whole = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum });
-const Label = Type.String({ minLength: 1, maxLength: 63 });
 
 const StageBody = Type.Object({
   name: Name,
@@ -69,7 +68,7 @@ export const PlanBody = Type.Object({
     }),
   ),
   disruption: Type.Optional(
-    Type.Array(Type.Object({ by: Label, maxUnavailable: whole(1, 1_000_000) }), { maxItems: 4 }),
+    Type.Array(Type.Object({ by: Name, maxUnavailable: whole(1, 1_000_000) }), { maxItems: 4 }),
   ),
   holdOut: Type.Optional(
     Type.Number({ minimum: 0, maximum: 50, description: 'Percent of the targets that stays as it is' }),
