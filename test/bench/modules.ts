@@ -20,6 +20,7 @@ export const MODULES: Readonly<Record<string, () => Promise<Module>>> = {
   drift: () => import('./drift.ts'),
   alerts: () => import('./alerts.ts'),
   rollouts: () => import('./rollouts.ts'),
+  canary: () => import('./canary.ts'),
   oracle: () => import('./oracle.ts'),
   learn: () => import('./learn.ts'),
   quality: () => import('./quality.ts'),
