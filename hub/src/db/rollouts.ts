@@ -245,7 +245,7 @@ export const listDevicesWithWork = async (store: Store): Promise<readonly string
   return rows.map((row) => row.device);
 };
 
-/** The newest committed or already installed deployment of each slot of these devices. */
+/** The newest deployment that succeeded in each slot of these devices, without those that were rolled back since. */
 export const listLastGood = (
   store: Store,
   devices: readonly string[],
@@ -253,9 +253,22 @@ export const listLastGood = (
   store.rows(
     query(
       sqlOf
-        .selectFrom('deployments')
+        .selectFrom('deployments as d')
         // SQLite takes the other columns from the row that has the maximum (lang_select, bare columns).
         .select((e) => ['device', 'slot', 'manifest', e.fn.max('id').as('id')])
+        .where((e) =>
+          e.not(
+            e.exists(
+              e
+                .selectFrom('deployments as r')
+                .select('r.id')
+                .whereRef('r.rollout', '=', 'd.rollout')
+                .whereRef('r.device', '=', 'd.device')
+                .whereRef('r.attempt', '>', 'd.attempt')
+                .where('r.purpose', '=', 'revert'),
+            ),
+          ),
+        )
         .where('device', 'in', devices)
         .where(STATE, 'in', ['committed', 'already_installed'])
         .groupBy(['device', 'slot']),

@@ -33,6 +33,7 @@ import { addDeployCommand, addRolloutCommands } from './commands/rollout.ts';
 import { addRunCommands, addTrainCommand } from './commands/run.ts';
 import { addSampleCommands } from './commands/samples.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
+import { addSimulateCommand } from './commands/simulate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWindowsCommands } from './commands/windows.ts';
 import { SHELLS, type ShellName, writeCompletion } from './completion.ts';
@@ -109,6 +110,7 @@ export function buildProgram(cli: Cli): Command {
   addGroupCommands(program, cli);
   addDeployCommand(program, cli);
   addRolloutCommands(program, cli);
+  addSimulateCommand(program, cli);
   addPredictCommand(program, cli);
   addReplayCommand(program, cli);
   addLabelsCommands(program, cli);

@@ -1,16 +1,15 @@
 // `drover deploy` and `drover rollout …`: sends intent and follows it. What a device does is decided elsewhere.
-import { readAs, type Static } from '@drover/wire/http/check';
-import { Rollout, RolloutDetail, RolloutPreview, RolloutRequest } from '@drover/wire/http/rollouts';
+import type { Static } from '@drover/wire/http/check';
+import { Rollout, RolloutDetail, RolloutPreview, type RolloutRequest } from '@drover/wire/http/rollouts';
 import type { Command } from 'commander';
-import { parse as parseYaml } from 'yaml';
-import { CliFailure, failUsage } from '../failure.ts';
-import { readGiven } from '../given-file.ts';
+import { failUsage } from '../failure.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import {
   addConnectionOptions, asPage, type Cli, type ConnectionOptions, connect, parseList, parseWhole,
   present, tableFor, timeoutOption,
 } from './common.ts'; // biome-ignore format: one list
 import { parseModelRef, resolveVersion } from './model.ts';
+import { readRequest } from './rollout-file.ts';
 import { listDeployments, watchRollout } from './rollout-follow.ts';
 import { ROLLOUTS, type RolloutView, renderDetail, renderPreview, renderRollout } from './rollout-views.ts';
 
@@ -71,22 +70,6 @@ Examples:
 Exit codes: 0 all committed, 1 some did not, 7 still open when the time ran out.`)
     
     .action((text: string, options: DeployOptions) => deploy(cli, text, options)); // biome-ignore format: as it prints
-}
-
-/** A rollout request from a YAML or JSON file. */
-function readRequest(cli: Cli, file: string): RolloutRequest {
-  let given: unknown;
-  try {
-    given = parseYaml(Buffer.from(readGiven(cli, file)).toString('utf8'), { maxAliasCount: 0 });
-  } catch (error) {
-    if (error instanceof CliFailure) throw error;
-    throw failUsage(
-      `"${file}" cannot be read (${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}).`,
-    );
-  }
-  const checked = readAs(RolloutRequest, given);
-  if (checked.ok) return checked.value;
-  throw failUsage(`"${file}" does not hold a rollout. ${checked.detail}`, 'See docs/rollouts.md.');
 }
 
 const FILE = 'YAML or JSON file: model, version, query, group or devices, and plan (docs/rollouts.md)';

@@ -55,12 +55,20 @@ const stageOf = ({ plan, stage }: RolloutSnapshot): StagePlan => {
 const installs = (members: readonly Member[]): readonly Member[] => members.filter((m) => m.purpose === 'install');
 
 /** What the install results of the current stage come to. */
-export function judgeStage(snapshot: RolloutSnapshot): GateResult {
-  const own = installs(snapshot.members).filter((m) => m.stage === snapshot.stage);
-  const ended = own
-    .filter((m) => isThrough(m) || (isFailed(m) && m.progressAt > snapshot.countedFrom))
-    .toSorted((a, b) => a.progressAt - b.progressAt || (a.deployment < b.deployment ? -1 : 1));
-  return judgeFailures({ failed: ended.map(isFailed), devices: own.length }, snapshot.plan.gate);
+export function judgeStage({ members, stage, countedFrom, plan }: RolloutSnapshot): GateResult {
+  const ended: Member[] = [];
+  let devices = 0;
+  let hasFailed = false;
+  for (const m of members) {
+    if (m.stage !== stage || m.purpose !== 'install') continue;
+    devices++;
+    const counts = isFailed(m) && m.progressAt > countedFrom;
+    if (counts || isThrough(m)) ended.push(m);
+    hasFailed ||= counts;
+  }
+  // In the order in which they ended; without a failure every order says the same.
+  if (hasFailed) ended.sort((a, b) => a.progressAt - b.progressAt || (a.deployment < b.deployment ? -1 : 1));
+  return judgeFailures({ failed: ended.map(isFailed), devices }, plan.gate);
 }
 
 /** Devices that are compared: with the version, and in the queue without it. In the order of the draw. */
@@ -109,9 +117,10 @@ function planDeadlines(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
   const steps: RolloutStep[] = [];
   const withdrawn: string[] = [];
   for (const member of snapshot.members) {
-    if (!isBusy(member)) continue;
+    // Who goes back is owed it for as long as it takes.
+    if (!isBusy(member) || member.purpose === 'revert') continue;
     if (isTold(member)) {
-      if (member.purpose === 'revert' || now <= (member.admittedAt ?? now) + snapshot.plan.deadlines.acceptMs) continue;
+      if (now <= (member.admittedAt ?? now) + snapshot.plan.deadlines.acceptMs) continue;
       if (!isPacedAway(member, snapshot.plan)) continue;
       withdrawn.push(member.deployment);
       continue;

@@ -5,6 +5,7 @@ import { PLAN_DEFAULTS, type Plan, STAGE_DEFAULTS, type StagePlan } from '@drove
 import { isRolloutEnded, isRolloutMoveLegal, type RolloutState } from '@drover/core/rollout/states';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SOUND_ANSWERS } from './virtual-answers.ts';
 import type { DeviceBehaviour } from './virtual-device.ts';
 import { NEW_VERSION, OLD_VERSION, VirtualRollout } from './virtual-rollout.ts';
 
@@ -27,7 +28,11 @@ const planOf = (over: Partial<Plan> = {}): Plan => ({
 });
 
 const start = (plan: Plan, behaviour: Partial<DeviceBehaviour> = {}, devices = 100, seed = 1): VirtualRollout =>
-  new VirtualRollout({ plan, seed, fleet: { devices, perLine: 5, behaviour: { ...CALM, ...behaviour } } });
+  new VirtualRollout({
+    plan,
+    seed,
+    fleet: { devices, perLine: 5, behaviour: { ...CALM, ...behaviour }, answers: SOUND_ANSWERS },
+  });
 
 const count = (members: readonly Member[], test: (m: Member) => boolean): number => members.filter(test).length;
 
@@ -196,7 +201,7 @@ describe('whatever the fleet does and whenever people step in', () => {
         const plan = { ...PLAN_DEFAULTS, ...rest, patienceMs: HOUR, gate: { ...PLAN_DEFAULTS.gate, isDryRun } };
         // One stage alone has nothing to be compared with.
         const holdOut = plan.stages.length > 1 ? plan.holdOut : 0;
-        const fleet = { devices: 30, perLine: 5, behaviour };
+        const fleet = { devices: 30, perLine: 5, behaviour, answers: SOUND_ANSWERS };
         const rollout = new VirtualRollout({ plan: { ...plan, holdOut }, fleet, seed, onDecision: check });
         const ended = new Map<string, string>();
         const move = (): void => {

@@ -1,12 +1,20 @@
 // Runs a rollout over a simulated fleet on virtual time: the hub's own decisions, carried out on rows in memory. The same
 // seed gives the same run. Never decides what a rollout does; core/rollout does.
 import { type DeploymentState, isHubMoveLegal, TERMINAL } from '@drover/core/deployment/table';
-import { decideRollout, findNextLook, type RolloutSnapshot, type RolloutStep } from '@drover/core/rollout/decide';
+import {
+  armsOf,
+  decideRollout,
+  findNextLook,
+  type RolloutSnapshot,
+  type RolloutStep,
+} from '@drover/core/rollout/decide';
+import { findDueLook, judgeLook, type LookResult } from '@drover/core/rollout/live';
 import { isWaiting, type Member } from '@drover/core/rollout/members';
 import type { Plan } from '@drover/core/rollout/plan';
 import { assignStages } from '@drover/core/rollout/stages';
 import { isRolloutEnded, type PauseReason, type RolloutState, type StagePhase } from '@drover/core/rollout/states';
 import { openStream } from '../random.ts';
+import { type AnswerBehaviour, drawTotals } from './virtual-answers.ts';
 import { type DeviceBehaviour, VirtualDevice } from './virtual-device.ts';
 
 export interface VirtualFleet {
@@ -14,6 +22,7 @@ export interface VirtualFleet {
   /** Machines of one line share the label `line`. */
   readonly perLine: number;
   readonly behaviour: DeviceBehaviour;
+  readonly answers: AnswerBehaviour;
 }
 
 type Row = { -readonly [K in keyof Member]: Member[K] } & { virtual: VirtualDevice };
@@ -36,6 +45,10 @@ export interface VirtualOptions {
 
 export const NEW_VERSION = 'v2';
 export const OLD_VERSION = 'v1';
+/** As many devices of a side are compared by the hub. */
+const MOST_ARM = 200;
+/** Deadlines are looked for by the clock alone. */
+const LOOK_MS = 600_000;
 const ROLLOUT = '0123456789abcdef0123456789abcdef';
 
 export class VirtualRollout {
@@ -54,7 +67,9 @@ export class VirtualRollout {
   readonly #plan: Plan;
   readonly #options: VirtualOptions;
   #lookAt = 0;
+  #lookedAt = 0;
   #next = 0;
+  #looks: LookResult[] = [];
 
   constructor(options: VirtualOptions) {
     const { plan, fleet, seed } = options;
@@ -115,7 +130,7 @@ export class VirtualRollout {
     const { state, stage, phase, phaseSince, countedFrom } = this;
     return {
       plan: this.#plan, stage, members: this.#rows, unavailable: this.#readUnavailable(), manifest: NEW_VERSION, state, phase,
-      phaseSince, startedAt: 0, countedFrom, looks: [], probationMs: 0,
+      phaseSince, startedAt: 0, countedFrom, looks: this.#looks, probationMs: 0,
     }; // biome-ignore format: one row
   }
 
@@ -169,7 +184,10 @@ export class VirtualRollout {
         this.stage = step.stage;
         this.phase = step.phase;
         // It is watched until it passes: being judged is no new beginning.
-        if (step.phase !== 'evaluating') this.phaseSince = this.now;
+        if (step.phase !== 'evaluating') {
+          this.phaseSince = this.now;
+          this.#looks = [];
+        }
         this.#mark(step.because);
         return;
       case 'become':
@@ -190,6 +208,7 @@ export class VirtualRollout {
   /** What a person does; the next look decides what follows. */
   control(state: RolloutState): void {
     this.state = state;
+    this.#lookAt = this.now;
     if (state === 'running') {
       this.countedFrom = this.now;
       this.phaseSince = this.now;
@@ -197,9 +216,12 @@ export class VirtualRollout {
     this.#mark('A person did it.');
   }
 
-  #liveDevices(): void {
+  /** Whether something came of it that the hub would look at. */
+  #liveDevices(): boolean {
+    let isNews = false;
     for (const row of this.#rows) {
       const { virtual } = row;
+      const wasOnline = virtual.isOnline;
       if (!TERMINAL.has(row.state) && !isWaiting(row))
         virtual.tell(
           row.deployment,
@@ -209,17 +231,41 @@ export class VirtualRollout {
         );
       const report = virtual.advance(this.now);
       row.isOnline = virtual.isOnline;
+      if (wasOnline !== virtual.isOnline && row.stage <= this.stage && !TERMINAL.has(row.state)) isNews = true;
       if (virtual.isOnline) row.running = virtual.running;
       if (!report || report.deployment !== row.deployment) continue;
+      isNews = true;
       row.claim = report.state;
       this.#move(row, report.state, report.code);
     }
+    return isNews;
+  }
+
+  /** What the hub does when a look at the answers is due. */
+  #takeLook(): void {
+    const { live } = this.#plan;
+    if (!live || this.state !== 'running' || this.phase === 'admitting') return;
+    const look = findDueLook(live, this.phaseSince, this.now);
+    if (look <= Math.max(0, ...this.#looks.map((one) => one.look))) return;
+    const { treated, waiting } = armsOf(this.snapshot());
+    const { fleet, seed } = this.#options;
+    const spans = {
+      beforeMs: live.baselineMs,
+      sinceMs: look * live.everyMs,
+      look: `stage ${this.stage} since ${this.phaseSince}`,
+    };
+    const totals = (devices: readonly string[], hasIt: boolean) =>
+      devices.slice(0, MOST_ARM).map((device) => drawTotals(fleet.answers, seed, device, { ...spans, hasIt }));
+    const arms = { treated: totals(treated, true), control: totals([...this.heldOut, ...waiting], false) };
+    this.#looks = [...this.#looks, ...judgeLook(live, arms, look)];
   }
 
   /** Decides and carries out until nothing is left to do at this time. */
   look(): void {
+    this.#lookedAt = this.now;
     for (let turn = 0; ; turn++) {
       if (turn > 50) throw new Error('a decision does not come to rest');
+      this.#takeLook();
       const snapshot = this.snapshot();
       const steps = decideRollout(snapshot, this.now);
       this.#options.onDecision?.(snapshot, steps, this.now);
@@ -236,10 +282,9 @@ export class VirtualRollout {
   advance(tickMs: number): void {
     let next = this.#lookAt;
     for (const { nextAt } of this.devices) next = Math.min(next, nextAt);
-    // Deadlines are looked for by the clock alone.
     this.now = Math.max(this.now + tickMs, Math.min(next, this.now + 10 * tickMs));
-    this.#liveDevices();
-    this.look();
+    const isNews = this.#liveDevices();
+    if (isNews || this.now >= this.#lookAt || this.now >= this.#lookedAt + LOOK_MS) this.look();
   }
 
   /** Runs until it ends, needs a person, or `untilMs` is over. */
