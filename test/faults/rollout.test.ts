@@ -120,3 +120,74 @@ describe('a hub that is killed with -9 in a rollout', () => {
     expect(ends.map(({ n }) => n)).toEqual(Array.from({ length: MOMENTS.length * IDS.length }, () => 1));
   });
 });
+
+const STAGES = { stages: [{ name: 'canary', count: 1 }, { name: 'rest', percent: 100 }], maxInFlight: 1 }; // biome-ignore format: one record
+
+async function restart(): Promise<void> {
+  await hub.kill();
+  hub = await startHub(hub.data, samePorts(hub), ENV);
+}
+
+const rolloutOf = (id: string): Promise<Rollout> => hub.get<Rollout>(`/api/v1/rollouts/${id}`);
+
+describe('a hub that is killed with -9 between stages', () => {
+  it.each([
+    ['when the canary is under way', async (id: string) => (await rolloutOf(id)).counts['queued'] === 2],
+    ['when the canary has it', anyIn('committed')],
+    ['in the second stage', async (id: string) => (await rolloutOf(id)).stage === 1],
+  ] as [string, Moment][])('%s keeps each device in its stage and lets no more in than may be', async (_, moment) => {
+    const running = (await device(hub, IDS[0] ?? '')).slots[0]?.running?.manifest;
+    const version = versions.find(({ manifest }) => manifest !== running);
+    const { id } = await hub.post<Rollout>('/api/v1/rollouts', {
+      model: 'offset', version: version?.version, query: '', plan: STAGES,
+    }); // biome-ignore format: one record
+    const stages = (): Record<string, number> =>
+      Object.fromEntries(
+        readHubRows<{ device: string; stage: number }>(
+          hub.data,
+          'SELECT device, stage FROM deployments WHERE rollout = ?',
+          id,
+        ).map((row) => [row.device, row.stage]),
+      );
+    await until('the moment to kill', () => moment(id));
+    const before = stages();
+    expect(Object.values(before).toSorted()).toEqual([0, 1, 1]);
+    await restart();
+    let most = 0;
+    await until(
+      'the end of the rollout',
+      async () => {
+        const busy = (await deploymentsOf(id)).filter(({ state }) => !['queued', 'committed'].includes(state)).length;
+        most = Math.max(most, busy);
+        return (await rolloutOf(id)).state !== 'running';
+      },
+      90_000,
+    );
+    expect(await rolloutOf(id)).toMatchObject({ state: 'completed', counts: { committed: 3 } });
+    expect(stages()).toEqual(before);
+    expect(most).toBe(1);
+    for (const name of IDS)
+      expect((await device(hub, name)).slots).toMatchObject([{ running: { manifest: version?.manifest } }]);
+  });
+
+  it('while it rolls back goes on until everyone is back', async () => {
+    const running = (await device(hub, IDS[0] ?? '')).slots[0]?.running?.manifest;
+    const version = versions.find(({ manifest }) => manifest !== running);
+    const plan = { stages: [{ name: 'two', count: 2, soak: '1h' }, { name: 'rest', percent: 100 }] }; // biome-ignore format: one record
+    const { id } = await hub.post<Rollout>('/api/v1/rollouts', {
+      model: 'offset',
+      version: version?.version,
+      query: '',
+      plan,
+    });
+    await until('two have it', async () => (await rolloutOf(id)).counts['committed'] === 2, 60_000);
+    await hub.post(`/api/v1/rollouts/${id}/rollback`, { because: 'a test' });
+    await restart();
+    await until('the end of the rollout', async () => (await rolloutOf(id)).state === 'rolled_back', 90_000);
+    const devices = await Promise.all(IDS.map((name) => device(hub, name)));
+    for (const { slots } of devices) expect(slots).toMatchObject([{ inSync: true, running: { manifest: running } }]);
+    expect((await deploymentsOf(id)).filter(({ purpose }) => purpose === 'revert').map(({ state }) => state)).toEqual([
+      'committed', 'committed',
+    ]); // biome-ignore format: one list
+  });
+});
