@@ -18,6 +18,7 @@ import { storeWindow } from '../../hub/src/db/uplink.ts';
 import { openArms } from '../../hub/src/monitoring/measure-arms.ts';
 import { UNKNOWN_MODEL } from '../../hub/src/monitoring/model-facts.ts';
 import { createRollout } from '../../hub/src/rollouts/create.ts';
+import { readDeviceWhy } from '../../hub/src/rollouts/explain-device.ts';
 import { viewRolloutDetail } from '../../hub/src/rollouts/rollout-views.ts';
 import { type Reconciler, startReconciler } from '../../hub/src/rollouts/tick.ts';
 import { writeSlots } from '../../hub/src/uplink/store-report.ts';
@@ -231,6 +232,38 @@ describe('a stage that is judged by its answers', () => {
     expect(await read(id)).toMatchObject({ state: 'paused', reason: 'inconclusive' });
     expect((await read(id)).because).toContain(
       'mistakes: 0 devices with the version and 0 without could be compared; 8 of each are needed.',
+    );
+  });
+
+  it('counts a device that does not answer as it must as one that failed, from the first window on', async () => {
+    await answer(clock - DAY, clock, (_, i) => ({ manifest: OLD, errors: i % 4, latencyUs: 400 }));
+    const plan: PlanBody = {
+      stages: [
+        { name: 'canary', count: 12, soak: '1d' },
+        { name: 'rest', percent: 100 },
+      ],
+      gate: { errorLimit: 10 },
+    };
+    const made = await createRollout(
+      { store, now, reconciler, pathsOf: async () => ['x'] },
+      { model: 'wear', version: 2, query: '', plan },
+      'ann',
+    );
+    if (!made.ok) throw new Error(made.detail);
+    const { id } = made.value;
+    await until('the canary is watched', async () => (await read(id)).phase === 'soaking');
+    const runs = await running();
+    const bad = [...runs].flatMap(([device, manifest]) => (manifest === NEW ? [device] : [])).slice(0, 4);
+    await answer(clock, clock + HOUR, (device, i) => ({
+      manifest: runs.get(device) === NEW ? NEW : OLD, errors: bad.includes(device) ? 120 : i % 4, latencyUs: 400,
+    })); // biome-ignore format: one record
+    clock += HOUR;
+    await reconciler.lookAt(id);
+    expect(await read(id)).toMatchObject({ state: 'paused', reason: 'gate_failed' });
+    expect((await read(id)).because).toContain('4 of 12 devices failed');
+    const why = await readDeviceWhy(store, bad[0] ?? '', clock);
+    expect(why.ok && why.value.rollouts[0]?.because).toMatch(
+      /does not answer as it must: 12[0-2] of 32[0-2] requests got no answer\.$/,
     );
   });
 

@@ -153,6 +153,23 @@ describe('drover group and rollout', () => {
     expect(await answers()).toEqual([200, 200, 200]);
   });
 
+  it('bring the bytes before a maintenance window and switch inside of it', async () => {
+    const opens = new Date(Date.now() + 2 * 3_600_000);
+    const start = `${String(opens.getUTCHours()).padStart(2, '0')}:${String(opens.getUTCMinutes()).padStart(2, '0')}`;
+    write('night.json', { stages: [{ name: 'all', percent: 100 }], windows: [{ start, duration: '30m' }] }, 1);
+    expect((await drover(['rollout', 'start', 'night.json'])).code).toBe(0);
+    const { id } = await newest();
+    await until('everyone waits for it', async () => (await newest()).counts['staged'] === 3, 60_000);
+    expect((await drover(['device', 'why', 'press-1'])).out).toContain(
+      `waits for the maintenance window, which opens at ${opens.toISOString().slice(0, 16)}`,
+    );
+    expect(await answers()).toEqual([200, 200, 200]);
+    expect((await drover(['rollout', 'abort', id])).out).toMatch(/state\s+aborted/);
+    write('day.json', { stages: [{ name: 'all', percent: 100 }] }, 1);
+    expect((await drover(['rollout', 'start', 'day.json', '--wait', '--timeout', '60s'])).code).toBe(0);
+    expect(await answers()).toEqual([100, 100, 100]);
+  });
+
   it('refuse what cannot be meant, with the place', async () => {
     const refusals: [object, string][] = [
       [{ stages: [{ name: 'a', percent: 50 }] }, 'stages[0]: the last stage has to be percent: 100.'],
@@ -167,6 +184,13 @@ describe('drover group and rollout', () => {
         '"a" finds none of the 3 targets',
       ],
       [{ stages: [{ name: 'a', percent: 100, soak: 'long' }] }, 'soak'],
+      [
+        {
+          stages: [{ name: 'a', percent: 100 }],
+          windows: [{ start: '22:00', duration: '4h', timeZone: 'Mars/Olympus' }],
+        },
+        'windows[0].timeZone: "Mars/Olympus"',
+      ],
     ];
     for (const [plan, says] of refusals) {
       write('bad.json', plan);

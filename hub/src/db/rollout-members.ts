@@ -173,16 +173,16 @@ export const listOpenIn = (
         ),
       );
 
-/** Answers of each device with the version in windows that begin at `from` or later. */
+/** Answers of each device with the version in windows that begin at `from` or later, and requests without one. */
 export const countAnswers = async (
   store: Store,
   { manifest, slot, from }: { readonly manifest: string; readonly slot: string; readonly from: number },
-): Promise<ReadonlyMap<string, number>> => {
+): Promise<ReadonlyMap<string, { readonly answers: number; readonly errors: number }>> => {
   const rows = await store.rows(
     query(
       sqlOf
         .selectFrom('windows')
-        .select((e) => ['device', e.fn.sum<number>('rows').as('rows')])
+        .select((e) => ['device', e.fn.sum<number>('rows').as('answers'), e.fn.sum<number>('errors').as('errors')])
         .where('startAt', '>=', from)
         .where('manifest', '=', manifest)
         .where('slot', '=', slot)
@@ -190,7 +190,7 @@ export const countAnswers = async (
         .groupBy('device'),
     ),
   );
-  return new Map(rows.map(({ device, rows: count }) => [device, count]));
+  return new Map(rows.map(({ device, answers, errors }) => [device, { answers, errors }]));
 };
 
 export const insertHoldOut = (rollout: string, device: string): Statement => ({

@@ -42,7 +42,12 @@ export async function signDesired(order: DesiredOrder, director: Signer): Promis
     generation,
     issuedAt: new Date(now).toISOString(),
     expiresAt: new Date(now + validMs).toISOString(),
-    slots: { ...slots },
+    slots: Object.fromEntries(
+      Object.entries(slots).map(([slot, { windows, ...wish }]) => [
+        slot,
+        { ...wish, ...(windows && { windows: windows.map((one) => ({ ...one, days: [...one.days] })) }) },
+      ]),
+    ),
     policy,
   };
   const payload = encodeDocument(document);

@@ -23,11 +23,11 @@ const readLabels = (json: string | null): Readonly<Record<string, string>> =>
 const readUnavailable = (store: Store, rollout: string, { disruption }: Plan) =>
   Promise.all(disruption.map(({ by }) => countUnavailable(store, rollout, by)));
 
-const NO_ANSWERS: ReadonlyMap<string, number> = new Map();
+const NO_ANSWERS: Awaited<ReturnType<typeof countAnswers>> = new Map();
 
-/** Answers are only counted where the stage asks for some. */
+/** Answers are only counted where the plan asks. */
 const readAnswers = (store: Store, { manifest, slot, startedAt, phase, stage }: RolloutRow, plan: Plan) =>
-  phase !== 'admitting' && (plan.stages[stage]?.minPredictions ?? 0) > 0
+  plan.gate.errorLimit !== null || (phase !== 'admitting' && (plan.stages[stage]?.minPredictions ?? 0) > 0)
     ? countAnswers(store, { manifest, slot, from: startedAt ?? 0 })
     : Promise.resolve(NO_ANSWERS);
 
@@ -65,7 +65,8 @@ export async function readRolloutFacts(
       before: row.beforeManifest,
       isCurrent: row.isReplaced === 0,
       places: plan.disruption.map(({ by }) => labels[by] ?? null),
-      predictions: answers.get(row.device) ?? 0,
+      predictions: answers.get(row.device)?.answers ?? 0,
+      errors: answers.get(row.device)?.errors ?? 0,
     };
   };
   const { manifest, state, phase, phaseSince, startedAt, countedFrom, stage } = rollout;

@@ -1,13 +1,20 @@
 // Reads what a rollout decision rests on: one snapshot per device, from a few queries for many devices. Never decides.
 
 import type { RuntimeLimits, RuntimeNeeds } from '@drover/core/rollout/compat';
+import type { Plan } from '@drover/core/rollout/plan';
 import type { DeploymentSnapshot, DeviceSnapshot, SlotWish } from '@drover/core/rollout/reconcile';
 import type { Manifest } from '@drover/trust/documents';
 import { MANIFESTS_BYTES, SLOTS_PER_DEVICE } from '@drover/wire/limits';
 import { type DesiredFacts, listDesiredOf } from '../db/desired.ts';
 import { type DeviceRow, listDevicesById, listSlotsOf } from '../db/devices.ts';
 import { readVersionByManifest } from '../db/models.ts';
-import { type DeploymentRow, listDeploymentsById, listLastGood, listOpenDeployments } from '../db/rollouts.ts';
+import {
+  type DeploymentRow,
+  listDeploymentsById,
+  listLastGood,
+  listOpenDeployments,
+  readRollout,
+} from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 
 /** A snapshot and the rows behind it, whose revisions the moves are checked against. */
@@ -44,6 +51,7 @@ const readSlots = (desired: DesiredFacts): Record<string, SlotWish> =>
 
 export function makeSnapshotReader(store: Store): SnapshotReader {
   const versions = new Map<string, VersionFacts>();
+  const windows = new Map<string, Plan['windows']>();
 
   async function readFacts(manifest: string): Promise<VersionFacts> {
     const held = versions.get(manifest);
@@ -58,6 +66,17 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
     return found;
   }
 
+  /** A plan never changes. */
+  async function readWindows(rollout: string): Promise<Plan['windows']> {
+    const held = windows.get(rollout);
+    if (held) return held;
+    const row = await readRollout(store, rollout);
+    const found = row ? (JSON.parse(row.planJson) as Plan).windows : [];
+    if (windows.size >= KEPT_FACTS) windows.clear();
+    windows.set(rollout, found);
+    return found;
+  }
+
   async function readManifestBytes(manifests: Iterable<string>): Promise<Record<string, number>> {
     const bytes: Record<string, number> = {};
     for (const manifest of manifests) bytes[manifest] ??= (await readFacts(manifest)).bytes;
@@ -65,13 +84,28 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
   }
 
   async function toSnapshot(row: DeploymentRow): Promise<DeploymentSnapshot> {
-    const { id, slot, manifest, state, code, detail, admittedAt, deviceState, deviceCode, deviceDetail } = row;
+    const {
+      id,
+      rollout,
+      purpose,
+      slot,
+      manifest,
+      state,
+      code,
+      detail,
+      admittedAt,
+      deviceState,
+      deviceCode,
+      deviceDetail,
+    } = row;
     const head = {
       id,
       slot,
       manifest,
       state,
       isAdmitted: admittedAt !== null,
+      // Who goes back does not wait for the night.
+      windows: purpose === 'revert' ? [] : await readWindows(rollout),
       needs: (await readFacts(manifest)).needs,
       ...(code !== null && { code }),
       ...(detail !== null && { detail }),

@@ -1,4 +1,5 @@
 // Owns the signed documents (root, manifest, desired): their fields, limits and parsing. Never verifies a signature.
+import { isTimeZone } from '@drover/core/maintenance';
 import { accept, type ReasonCode, type Result, refuse } from '@drover/core/reasons';
 import { Rules } from '@drover/wire/http/rules';
 import type { Static, TSchema } from 'typebox';
@@ -90,7 +91,22 @@ export const DesiredDoc = Type.Object({
   notBefore: Type.Optional(Instant),
   slots: Type.Record(
     Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,62}$' }),
-    Type.Object({ deploymentId: Id, manifest: Type.Union([Hex64, Type.Null()]) }),
+    Type.Object({
+      deploymentId: Id,
+      manifest: Type.Union([Hex64, Type.Null()]),
+      /** When the device may switch, by the clock of its place; without it at any time. Agents before 0.2 switch at once. */
+      windows: Type.Optional(
+        Type.Array(
+          Type.Object({
+            days: Type.Array(Type.Integer({ minimum: 0, maximum: 6 }), { maxItems: 7 }),
+            startMinute: Type.Integer({ minimum: 0, maximum: 1439 }),
+            minutes: Type.Integer({ minimum: 1, maximum: 1440 }),
+            timeZone: Type.String({ minLength: 1, maxLength: 64 }),
+          }),
+          { maxItems: 8 },
+        ),
+      ),
+    }),
     { maxProperties: 16 },
   ),
   policy: Type.Object({
@@ -193,8 +209,16 @@ export function parseManifest(payload: Uint8Array): Result<Manifest> {
   return problem === undefined ? parsed : refuse('manifest_invalid', problem);
 }
 
-export const parseDesiredDoc = (payload: Uint8Array): Result<DesiredDoc> =>
-  parseAs(DesiredDoc, payload, 'document_invalid');
+/** A window in a zone that this machine does not know would never open, or at a wrong hour. */
+export function parseDesiredDoc(payload: Uint8Array): Result<DesiredDoc> {
+  const parsed = parseAs(DesiredDoc, payload, 'document_invalid');
+  if (!parsed.ok) return parsed;
+  const zones = Object.values(parsed.value.slots).flatMap(({ windows = [] }) =>
+    windows.map(({ timeZone }) => timeZone),
+  );
+  const unknown = zones.find((zone) => !isTimeZone(zone));
+  return unknown === undefined ? parsed : refuse('document_invalid', `The time zone "${unknown}" is not known here.`);
+}
 
 export function parseRoot(payload: Uint8Array): Result<Root> {
   const parsed = parseAs(Root, payload, 'root_invalid');

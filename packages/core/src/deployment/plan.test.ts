@@ -160,6 +160,20 @@ describe('planAgent', () => {
     expect(planAgent(device.snapshot(), 99_999).steps).toEqual([]);
   });
 
+  it('brings the bytes at once and switches in the maintenance window', () => {
+    const device = new Device();
+    const windows = [{ days: [], startMinute: 60, minutes: 30, timeZone: 'UTC' }];
+    device.desired = { ...wish(1, A), slots: { default: { deploymentId: '0'.repeat(32), manifest: A, windows } } };
+    let now = 0;
+    for (let step = planAgent(device.snapshot(), now).steps[0]; step; step = planAgent(device.snapshot(), now).steps[0])
+      device.run(step, true, now);
+    expect(device.slot.deployment?.state).toBe('staged');
+    expect(planAgent(device.snapshot(), now)).toEqual({ steps: [], wakeAt: 3_600_000 });
+    now = settle(device, now);
+    expect(now).toBe(3_601_000);
+    expect(device.slot).toMatchObject({ active: A, deployment: { state: 'committed' } });
+  });
+
   it('jumps from v1 to the newest, whatever was wished between', () => {
     const device = new Device();
     device.desired = wish(1, A);

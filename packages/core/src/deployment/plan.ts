@@ -1,4 +1,5 @@
 // Decides the next step of each slot on a device from desired and reported state. Pure: never acts, waits or logs.
+import { findOpening, type MaintenanceWindow } from '../maintenance.ts';
 import { type DeploymentRecord, TERMINAL } from './table.ts';
 
 /** What one slot should serve. */
@@ -6,6 +7,8 @@ export interface DesiredSlot {
   readonly deploymentId: string;
   /** Manifest digest; null empties the slot, which only an explicit, signed wish may do. */
   readonly manifest: string | null;
+  /** When it may switch; none: at any time. What is before that it does at once. */
+  readonly windows?: readonly MaintenanceWindow[];
 }
 
 export interface DesiredDocument {
@@ -79,6 +82,15 @@ export interface AgentPlan {
 /** A step or a wake-up for one slot. */
 type SlotPlan = { step: AgentStep } | { wakeAt: number } | undefined;
 
+/** Of the wish that led to it. One that the hub has taken back since is finished all the same. */
+const windowsOf = (
+  { slot, deploymentId }: DeploymentRecord,
+  { desired }: AgentSnapshot,
+): readonly MaintenanceWindow[] => {
+  const wish = desired?.slots[slot];
+  return wish?.deploymentId === deploymentId ? (wish.windows ?? []) : [];
+};
+
 function planStarted(slot: SlotSnapshot, deployment: DeploymentRecord, snapshot: AgentSnapshot, now: number): SlotPlan {
   switch (deployment.state) {
     case 'offered':
@@ -94,8 +106,10 @@ function planStarted(slot: SlotSnapshot, deployment: DeploymentRecord, snapshot:
     case 'verifying':
       if (deployment.crashes >= snapshot.maxCrashes) return { step: { kind: 'giveUp', deployment } };
       return { step: { kind: 'verify', deployment } };
-    case 'staged':
-      return { step: { kind: 'activate', deployment } };
+    case 'staged': {
+      const opening = findOpening(windowsOf(deployment, snapshot), now);
+      return 'opensAt' in opening ? { wakeAt: opening.opensAt } : { step: { kind: 'activate', deployment } };
+    }
     case 'activating':
       if (deployment.crashes >= snapshot.maxCrashes)
         return { step: { kind: 'startRollBack', deployment, why: 'crashes' } };

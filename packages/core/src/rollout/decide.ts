@@ -2,9 +2,11 @@
 // stores, signs or sends. Each answer is carried out at once and asked for again until there is nothing left to do.
 import type { DeploymentState } from '../deployment/table.ts';
 import { formatDuration } from '../duration.ts';
+import { findOpening } from '../maintenance.ts';
 import { isReasonCode, REASONS } from '../reasons.ts';
 import { type AdmissionInput, planAdmission, retryDelayMs } from './admission.ts';
 import { type GateResult, judgeFailures } from './gate.ts';
+import { weighErrors } from './limit.ts';
 import { findDueLook, judgeLooks, type LiveResult, type LookResult, lookTimeMs } from './live.ts';
 import { isBusy, isFailed, isOpen, isOwed, isThrough, isTold, isWaiting, type Member } from './members.ts';
 import type { Plan, StagePlan } from './plan.ts';
@@ -54,7 +56,12 @@ const stageOf = ({ plan, stage }: RolloutSnapshot): StagePlan => {
 
 const installs = (members: readonly Member[]): readonly Member[] => members.filter((m) => m.purpose === 'install');
 
-/** What the install results of the current stage come to. */
+/** It has the version and surely answers fewer requests than it must. The chance is shared by all devices of the rollout. */
+export const isBreaching = ({ predictions, errors }: Member, { gate }: Plan, devices: number): boolean =>
+  gate.errorLimit !== null &&
+  weighErrors(errors, predictions + errors, gate.errorLimit) >= Math.log(devices / gate.alpha);
+
+/** What the installs of the current stage come to, and the devices that do not answer as they must since. */
 export function judgeStage({ members, stage, countedFrom, plan }: RolloutSnapshot): GateResult {
   const ended: Member[] = [];
   let devices = 0;
@@ -62,13 +69,18 @@ export function judgeStage({ members, stage, countedFrom, plan }: RolloutSnapsho
   for (const m of members) {
     if (m.stage !== stage || m.purpose !== 'install') continue;
     devices++;
-    const counts = isFailed(m) && m.progressAt > countedFrom;
-    if (counts || isThrough(m)) ended.push(m);
-    hasFailed ||= counts;
+    if (isThrough(m)) {
+      ended.push(m);
+      hasFailed ||= isBreaching(m, plan, members.length);
+    } else if (isFailed(m) && m.progressAt > countedFrom) {
+      ended.push(m);
+      hasFailed = true;
+    }
   }
   // In the order in which they ended; without a failure every order says the same.
   if (hasFailed) ended.sort((a, b) => a.progressAt - b.progressAt || (a.deployment < b.deployment ? -1 : 1));
-  return judgeFailures({ failed: ended.map(isFailed), devices }, plan.gate);
+  const failed = ended.map((m) => isFailed(m) || isBreaching(m, plan, members.length));
+  return judgeFailures({ failed, devices }, plan.gate);
 }
 
 /** Devices that are compared: with the version, and in the queue without it. In the order of the draw. */
@@ -116,6 +128,7 @@ const haveIt = (n: number): string => (n === 1 ? '1 device has' : `${n} devices 
 function planDeadlines(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
   const steps: RolloutStep[] = [];
   const withdrawn: string[] = [];
+  const opening = findOpening(snapshot.plan.windows, now);
   for (const member of snapshot.members) {
     // Who goes back is owed it for as long as it takes.
     if (!isBusy(member) || member.purpose === 'revert') continue;
@@ -126,7 +139,11 @@ function planDeadlines(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
       continue;
     }
     const deadline = member.claim !== null ? deadlineOf(member, snapshot) : undefined;
-    if (!deadline || now <= member.progressAt + deadline.ms) continue;
+    if (!deadline) continue;
+    // Who waits for the window has until after it opens.
+    const waitsFor = member.state === 'staged' && 'opensAt' in opening;
+    const from = member.state === 'staged' && 'since' in opening ? opening.since : 0;
+    if (waitsFor || now <= Math.max(member.progressAt, from) + deadline.ms) continue;
     const detail = `No progress in ${formatDuration(deadline.ms)} of ${deadline.step}.`;
     steps.push({ kind: 'end', deployment: member.deployment, to: 'timed_out', code: 'deployment_timeout', detail });
   }

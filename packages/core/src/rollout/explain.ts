@@ -1,7 +1,8 @@
 // Decides what to say of one device of a rollout: why it has not begun, what it is doing, how it ended. From the evaluation that
 // decides, so that both never differ. Never acts.
+import { findOpening } from '../maintenance.ts';
 import { type Blocked, planAdmission } from './admission.ts';
-import type { RolloutSnapshot } from './decide.ts';
+import { isBreaching, type RolloutSnapshot } from './decide.ts';
 import { isOpen, isThrough, isTold, isWaiting, type Member } from './members.ts';
 import { isRolloutEnded } from './states.ts';
 
@@ -55,7 +56,12 @@ export function explainDevice(snapshot: RolloutSnapshot, device: string, now: nu
     return member.isOnline
       ? `It was told ${member.admittedAt === null ? '' : `at ${instant(member.admittedAt)} `}and has not answered${back}.`
       : `It is told when it comes back${back}.`;
+  const opening = findOpening(member.purpose === 'revert' ? [] : snapshot.plan.windows, now);
+  if (member.state === 'staged' && 'opensAt' in opening)
+    return `It has everything and waits for the maintenance window, which opens at ${instant(opening.opensAt)}.`;
   if (isOpen(member)) return `It is ${member.state} ${since}${back}${member.isOnline ? '' : ', and not connected'}.`;
+  if (isBreaching(member, snapshot.plan, snapshot.members.length))
+    return `It has the version and does not answer as it must: ${member.errors} of ${member.predictions + member.errors} requests got no answer.`;
   if (isThrough(member))
     return member.purpose === 'revert'
       ? `It runs again what it ran before, ${since}.`

@@ -28,8 +28,9 @@ export interface Member {
   readonly isCurrent: boolean;
   /** The device's labels of the plan's disruption budgets, in their order. */
   readonly places: readonly (string | null)[];
-  /** Answers with the version since it has it; only known while its stage is watched. */
+  /** Answers with the version since the rollout began, and requests that it did not answer; only known where the plan asks. */
   readonly predictions: number;
+  readonly errors: number;
 }
 
 const GOOD: ReadonlySet<DeploymentState> = new Set<DeploymentState>(['committed', 'already_installed']);

@@ -1,5 +1,6 @@
 // Owns what a rollout plan says and decides whether one can be meant: stages, pace, budgets, deadlines, the gate, what a
 // failure leads to. Never looks a device up; the form in which people write one is `wire/http/rollout-plan`.
+import { isTimeZone, type MaintenanceWindow } from '../maintenance.ts';
 import { parseQuery } from '../query.ts';
 import { accept, type Result, refuse } from '../reasons.ts';
 import type { LiveGate } from './live.ts';
@@ -61,6 +62,8 @@ export interface FailureGate {
   readonly alpha: number;
   /** Devices that have to have tried before a stage may pass; a stage of fewer needs all of them. */
   readonly minDevices: number;
+  /** A device of which surely more requests than this share are not answered counts as failed, above 0 to 1; null: none does. */
+  readonly errorLimit: number | null;
   /** It is judged and written down, and nothing follows from it. */
   readonly isDryRun: boolean;
 }
@@ -72,6 +75,8 @@ export interface Plan {
   readonly maxInFlight: number | null;
   readonly ramp: Ramp | null;
   readonly disruption: readonly DisruptionBudget[];
+  /** When devices may switch; they download before. None: at any time. */
+  readonly windows: readonly MaintenanceWindow[];
   /** Share of the targets that stays as it is to compare with, 0 to 0.5. */
   readonly holdOut: number;
   /** Whether devices that match later come in, in the last stage. */
@@ -101,11 +106,12 @@ export const PLAN_DEFAULTS = {
   maxInFlight: null,
   ramp: null,
   disruption: [],
+  windows: [],
   holdOut: 0,
   lateJoiners: true,
   deadlines: { acceptMs: HOUR / 6, downloadMs: 24 * HOUR, activateMs: HOUR / 2, probationMs: HOUR / 2 },
   retries: { transient: 3, internal: 1 },
-  gate: { ok: 0.01, bad: 0.05, alpha: 0.01, minDevices: 1, isDryRun: false },
+  gate: { ok: 0.01, bad: 0.05, alpha: 0.01, minDevices: 1, errorLimit: null, isDryRun: false },
   live: null,
   onFail: 'pause',
   patienceMs: 24 * HOUR,
@@ -164,6 +170,9 @@ export function checkPlan(plan: Plan): Result<Plan> {
     if (stages.findIndex(({ name }) => name === stage.name) !== i)
       return refuse('plan_invalid', `stages[${i}].name: "${stage.name}" names another stage too.`);
   }
+  for (const [i, { timeZone }] of plan.windows.entries())
+    if (!isTimeZone(timeZone))
+      return refuse('plan_invalid', `windows[${i}].timeZone: "${timeZone}" is no time zone such as Europe/Berlin.`);
   if (plan.live && Object.keys(plan.live.margins).length === 0)
     return refuse('plan_invalid', 'gate.live: none of errors, mistakes and latency is asked for.');
   const last = stages.at(-1);

@@ -11,7 +11,7 @@ const base: DeviceSnapshot = {
   manifestBytes: {}, maxManifestBytes: 1000,
 }; // biome-ignore format: one row
 const deployment = (id: string, over: Partial<DeploymentSnapshot> = {}): DeploymentSnapshot => ({
-  id, slot: 'default', manifest: `m-${id}`, state: 'queued', isAdmitted: true, needs, ...over,
+  id, slot: 'default', manifest: `m-${id}`, state: 'queued', isAdmitted: true, windows: [], needs, ...over,
 }); // biome-ignore format: one row
 const desired = (generation: number, slots: Record<string, { deploymentId: string; manifest: string | null }>) => ({
   generation, slots, policy: 'p', issuedAt: 0, expiresAt: 1000,
@@ -240,6 +240,7 @@ describe('whatever is recorded', () => {
         const deployments = all.map(({ claim: c, opset, ...rest }, i) => ({
           id: `${i}`,
           ...rest,
+          windows: [],
           needs: { ...needs, opset },
           ...(c && { claim: c }),
         }));

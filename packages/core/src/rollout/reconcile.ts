@@ -7,6 +7,7 @@ import {
   isHubMoveLegal,
   TERMINAL,
 } from '../deployment/table.ts';
+import type { MaintenanceWindow } from '../maintenance.ts';
 import { checkCompat, type RuntimeLimits, type RuntimeNeeds } from './compat.ts';
 
 /** One device's attempt, as the hub holds it. Ids sort by age. */
@@ -17,6 +18,8 @@ export interface DeploymentSnapshot {
   readonly state: DeploymentState;
   /** Its rollout has let it in. One that waits is not offered, and what the device was told of it is taken back. */
   readonly isAdmitted: boolean;
+  /** When the device may switch to it. */
+  readonly windows: readonly MaintenanceWindow[];
   readonly needs: RuntimeNeeds;
   /** Why it is in this state, as far as it is known. */
   readonly code?: string;
@@ -28,6 +31,7 @@ export interface DeploymentSnapshot {
 export interface SlotWish {
   readonly deploymentId: string;
   readonly manifest: string | null;
+  readonly windows?: readonly MaintenanceWindow[];
 }
 
 export interface DesiredSnapshot {
@@ -172,7 +176,11 @@ function decideCalledBack(
   return { wish: (underWay && wishFor(underWay)) ?? snapshot.lastGood[slot] ?? 'drop' };
 }
 
-const wishFor = ({ id, manifest }: DeploymentSnapshot): SlotWish => ({ deploymentId: id, manifest });
+const wishFor = ({ id, manifest, windows }: DeploymentSnapshot): SlotWish => ({
+  deploymentId: id,
+  manifest,
+  ...(windows.length > 0 && { windows }),
+});
 
 function planSlot(slot: string, snapshot: DeviceSnapshot): SlotPlan {
   const running = snapshot.running[slot];

@@ -105,6 +105,7 @@ export class VirtualRollout {
         isCurrent: true,
         places: plan.disruption.map(({ by }) => virtual.labels[by] ?? null),
         predictions: 0,
+        errors: 0,
         virtual,
       };
     });

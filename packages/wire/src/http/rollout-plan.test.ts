@@ -70,6 +70,15 @@ describe('a written plan', () => {
         disruption: fc.array(fc.record({ by: fc.constant('line'), maxUnavailable: fc.integer({ min: 1, max: 5 }) }), {
           maxLength: 1,
         }),
+        windows: fc.array(
+          fc.record({
+            days: fc.uniqueArray(fc.constantFrom('mon' as const, 'sat' as const), { minLength: 1 }),
+            start: fc.constantFrom('00:00', '23:59'),
+            duration: fc.constantFrom('30m', '4h'),
+            timeZone: fc.constant('Europe/Berlin'),
+          }),
+          { maxLength: 2 },
+        ),
         holdOut: fc.constantFrom(0, 5, 12.5),
         lateJoiners: fc.boolean(),
         deadlines: fc.constant({ accept: '90s', download: '2d' }),
@@ -78,6 +87,7 @@ describe('a written plan', () => {
           ok: fc.constantFrom(0.5, 1),
           bad: fc.constantFrom(5, 12.3),
           alpha: fc.constantFrom(0.01, 0.001),
+          errorLimit: fc.constantFrom(0.5, 5),
           dryRun: fc.boolean(),
           live: fc.record({
             errors: fc.constantFrom(0.5, 1),

@@ -1,6 +1,7 @@
 // Owns the form in which people and programs write a rollout plan, and turns it into the one that is decided on and back.
 // Never knows fastify, never looks a group up.
 import { DURATION_PATTERN, formatDuration, readDuration } from '@drover/core/duration';
+import type { MaintenanceWindow } from '@drover/core/maintenance';
 import { type Result, refuse } from '@drover/core/reasons';
 import { LIVE_METRICS, type LiveGate } from '@drover/core/rollout/live';
 import {
@@ -15,6 +16,9 @@ import {
 import type { Static } from 'typebox';
 import * as Type from 'typebox';
 import { Instant, Name } from './common.ts';
+
+/** In the order of their numbers. */
+const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 
 const Duration = Type.String({
   pattern: DURATION_PATTERN,
@@ -70,6 +74,20 @@ export const PlanBody = Type.Object({
   disruption: Type.Optional(
     Type.Array(Type.Object({ by: Name, maxUnavailable: whole(1, 1_000_000) }), { maxItems: 4 }),
   ),
+  windows: Type.Optional(
+    Type.Array(
+      Type.Object({
+        days: Type.Optional(Type.Array(Type.Enum(DAYS), { minItems: 1, maxItems: 7, uniqueItems: true })),
+        start: Type.String({
+          pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$',
+          description: 'By the clock of the zone, such as 22:00',
+        }),
+        duration: Duration,
+        timeZone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name; UTC without it' })),
+      }),
+      { maxItems: 8, description: 'When devices may switch; they download before' },
+    ),
+  ),
   holdOut: Type.Optional(
     Type.Number({ minimum: 0, maximum: 50, description: 'Percent of the targets that stays as it is' }),
   ),
@@ -91,6 +109,13 @@ export const PlanBody = Type.Object({
       bad: Type.Optional(Percent),
       alpha: Type.Optional(Type.Number({ minimum: 1e-6, maximum: 0.5 })),
       minDevices: Type.Optional(whole(1, 1_000_000)),
+      errorLimit: Type.Optional(
+        Type.Number({
+          exclusiveMinimum: 0,
+          exclusiveMaximum: 100,
+          description: 'Percent of requests that a device may leave without an answer',
+        }),
+      ),
       dryRun: Type.Optional(Type.Boolean()),
       live: Type.Optional(LiveBody),
     }),
@@ -111,6 +136,23 @@ const ms = (text: string | undefined, fallback: number): number =>
 /** One hundredth of a percent that people wrote; 12.3 of 100 is 0.123 and not 0.12300000000000001. */
 const share = (percent: number | undefined, fallback: number): number =>
   percent === undefined ? fallback : Number((percent / 100).toPrecision(12));
+
+type WindowBody = NonNullable<PlanBody['windows']>[number];
+
+function readWindow({ days = [], start, duration, timeZone = 'UTC' }: WindowBody): MaintenanceWindow {
+  const [hour = 0, minute = 0] = start.split(':').map(Number);
+  const minutes = Math.min(1440, Math.max(1, Math.round(ms(duration, 0) / 60_000)));
+  return { days: days.map((day) => DAYS.indexOf(day)), startMinute: hour * 60 + minute, minutes, timeZone };
+}
+
+const twoDigits = (n: number): string => String(n).padStart(2, '0');
+
+const writeWindow = ({ days, startMinute, minutes, timeZone }: MaintenanceWindow): WindowBody => ({
+  ...(days.length > 0 && { days: days.flatMap((day) => DAYS[day] ?? []) }),
+  start: `${twoDigits(Math.floor(startMinute / 60))}:${twoDigits(startMinute % 60)}`,
+  duration: formatDuration(minutes * 60_000),
+  timeZone,
+});
 
 function readLive(body: Static<typeof LiveBody> | undefined): LiveGate | null {
   if (!body) return null;
@@ -166,6 +208,7 @@ export function readPlan(body: PlanBody, queryOf: (group: string) => string | un
       ? { perMinute: body.ramp.perMinute, factor: body.ramp.factor ?? 1, every: body.ramp.every ?? 1 }
       : null,
     disruption: body.disruption ?? [],
+    windows: (body.windows ?? []).map(readWindow),
     holdOut: share(body.holdOut, PLAN_DEFAULTS.holdOut),
     lateJoiners: body.lateJoiners ?? PLAN_DEFAULTS.lateJoiners,
     deadlines: {
@@ -180,6 +223,7 @@ export function readPlan(body: PlanBody, queryOf: (group: string) => string | un
       bad: share(body.gate?.bad, gate.bad),
       alpha: body.gate?.alpha ?? gate.alpha,
       minDevices: body.gate?.minDevices ?? gate.minDevices,
+      errorLimit: body.gate?.errorLimit === undefined ? gate.errorLimit : share(body.gate.errorLimit, 0),
       isDryRun: body.gate?.dryRun ?? gate.isDryRun,
     },
     live: readLive(body.gate?.live),
@@ -231,6 +275,7 @@ export function writePlan(plan: Plan): PlanBody {
     ...(plan.maxInFlight !== null && { maxInFlight: plan.maxInFlight }),
     ...(plan.ramp && { ramp: { ...plan.ramp } }),
     ...(plan.disruption.length > 0 && { disruption: plan.disruption.map((one) => ({ ...one })) }),
+    ...(plan.windows.length > 0 && { windows: plan.windows.map(writeWindow) }),
     holdOut: percentOf(plan.holdOut),
     lateJoiners: plan.lateJoiners,
     deadlines: {
@@ -245,6 +290,7 @@ export function writePlan(plan: Plan): PlanBody {
       bad: percentOf(plan.gate.bad),
       alpha: plan.gate.alpha,
       minDevices: plan.gate.minDevices,
+      ...(plan.gate.errorLimit !== null && { errorLimit: percentOf(plan.gate.errorLimit) }),
       dryRun: plan.gate.isDryRun,
       ...(plan.live && { live: writeLive(plan.live) }),
     },
