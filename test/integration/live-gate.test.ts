@@ -1,6 +1,8 @@
 // A rollout whose stage is judged by the answers of its devices beside those of devices without the version, on a real database
 // with windows as devices send them.
 import path from 'node:path';
+import type { Alert } from '@drover/core/alerts/alert';
+import { DEFAULT_RULES } from '@drover/core/alerts/rule';
 import { WindowSketch } from '@drover/sketch/window-sketch';
 import { remove, scratch } from '@drover/testkit/fleet';
 import { until } from '@drover/testkit/until';
@@ -8,6 +10,7 @@ import { makeKey } from '@drover/trust/dsse';
 import type { PlanBody } from '@drover/wire/http/rollout-plan';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeAlert, writeRule } from '../../hub/src/db/alerts.ts';
 import { insertDevice } from '../../hub/src/db/devices.ts';
 import { ensureModel, insertVersion } from '../../hub/src/db/models.ts';
 import { listLooks } from '../../hub/src/db/rollout-looks.ts';
@@ -17,6 +20,7 @@ import { query, type Statement, type Store, sqlOf } from '../../hub/src/db/store
 import { storeWindow } from '../../hub/src/db/uplink.ts';
 import { openArms } from '../../hub/src/monitoring/measure-arms.ts';
 import { UNKNOWN_MODEL } from '../../hub/src/monitoring/model-facts.ts';
+import { resumeRollout } from '../../hub/src/rollouts/control.ts';
 import { createRollout } from '../../hub/src/rollouts/create.ts';
 import { readDeviceWhy } from '../../hub/src/rollouts/explain-device.ts';
 import { viewRolloutDetail } from '../../hub/src/rollouts/rollout-views.ts';
@@ -265,6 +269,32 @@ describe('a stage that is judged by its answers', () => {
     expect(why.ok && why.value.rollouts[0]?.because).toMatch(
       /does not answer as it must: 12[0-2] of 32[0-2] requests got no answer\.$/,
     );
+  });
+
+  it('pauses when an alert of a rule that freezes fires on a device that it let in, once', async () => {
+    const quality = DEFAULT_RULES.find(({ id }) => id === 'quality');
+    if (!quality) throw new Error('the rule ships');
+    await commit([writeRule({ ...quality, freezes: true }, 1)]);
+    const id = await begin({ errors: 1, looks: 3 });
+    const withIt = [...(await running())].filter(([, manifest]) => manifest === NEW).map(([device]) => device);
+    const alert = (device: string): Alert => ({
+      rule: 'quality', subject: device, group: 'wear', device, state: 'firing', held: 'firing', enteredAt: clock + 1, badSince: 1, goodSince: null,
+      what: 'quality', summary: '', incident: 'i1',
+    }); // biome-ignore format: one record
+    await commit([writeAlert(alert(IDS.find((device) => !withIt.includes(device)) ?? ''))]);
+    await reconciler.lookAt(id);
+    expect(await read(id)).toMatchObject({ state: 'running' });
+    const [first = ''] = withIt;
+    await commit([writeAlert(alert(first))]);
+    await reconciler.lookAt(id);
+    const because = `The alert "quality" fires on ${first} (incident i1).`;
+    expect(await read(id)).toMatchObject({ state: 'paused', reason: 'alert', because });
+    clock += 1000;
+    const deps = { store, now, reconciler, pathsOf: async () => ['x'] };
+    expect(await resumeRollout(deps, id, 'person:ann', 'seen')).toMatchObject({
+      ok: true,
+      value: { state: 'running' },
+    });
   });
 
   it('with looks at any time passes as soon as it is sure', async () => {

@@ -3,6 +3,8 @@
 import type { RolloutSnapshot } from '@drover/core/rollout/decide';
 import type { Member } from '@drover/core/rollout/members';
 import type { Plan } from '@drover/core/rollout/plan';
+import { listStoredRules } from '../db/alerts.ts';
+import { findFiring } from '../db/rollout-freeze.ts';
 import { listLooks } from '../db/rollout-looks.ts';
 import { countAnswers, countUnavailable, listMembers, type MemberRow } from '../db/rollout-members.ts';
 import type { RolloutRow } from '../db/rollouts.ts';
@@ -31,6 +33,19 @@ const readAnswers = (store: Store, { manifest, slot, startedAt, phase, stage }: 
     ? countAnswers(store, { manifest, slot, from: startedAt ?? 0 })
     : Promise.resolve(NO_ANSWERS);
 
+/** What a rule that freezes rollouts says of one of its devices; alerts from before it was resumed were seen. */
+async function readFreeze(store: Store, { id, state, startedAt, countedFrom }: RolloutRow): Promise<string | null> {
+  if (state !== 'running') return null;
+  const rules = (await listStoredRules(store))
+    .filter((rule) => rule.freezes === true && rule.isEnabled)
+    .map((rule) => rule.id);
+  if (rules.length === 0) return null;
+  const found = await findFiring(store, { rollout: id, rules, since: Math.max(startedAt ?? 0, countedFrom) });
+  if (!found) return null;
+  const { rule, device, incident } = found;
+  return `The alert "${rule}" fires on ${device}${incident === null ? '' : ` (incident ${incident})`}.`;
+}
+
 /** `isBrief`: only what a decision needs of devices that are through. */
 export async function readRolloutFacts(
   store: Store,
@@ -39,10 +54,11 @@ export async function readRolloutFacts(
   isBrief = false,
 ): Promise<RolloutFacts> {
   const plan = JSON.parse(rollout.planJson) as Plan;
-  const [rows, unavailable, answers, looks] = await Promise.all([
+  const [rows, unavailable, answers, freeze, looks] = await Promise.all([
     listMembers(store, rollout.id, isBrief),
     readUnavailable(store, rollout.id, plan),
     readAnswers(store, rollout, plan),
+    readFreeze(store, rollout),
     plan.live ? listLooks(store, { rollout: rollout.id, stage: rollout.stage, since: rollout.phaseSince }) : [],
   ]);
   const needsPlaces = plan.disruption.length > 0;
@@ -84,6 +100,7 @@ export async function readRolloutFacts(
       phaseSince,
       startedAt,
       countedFrom,
+      freeze,
       looks,
       probationMs,
     },

@@ -48,6 +48,7 @@ const RULES: readonly TableColumn<AlertRuleView>[] = [
   { title: 'SEVERITY', value: (r) => r.severity },
   { title: 'HOLD', value: (r) => `${r.holdSeconds} s`, align: 'right' },
   { title: 'CLEAR', value: (r) => `${r.clearSeconds} s`, align: 'right' },
+  { title: 'FREEZES', value: (r) => (r.freezes === true ? 'yes' : 'no') },
   { title: 'ESCALATE', value: (r) => (r.escalateMinutes === 0 ? 'never' : `${r.escalateMinutes} min`), align: 'right' },
 ];
 
@@ -144,6 +145,7 @@ interface RuleOptions extends ConnectionOptions {
   readonly enable?: boolean;
   readonly disable?: boolean;
   readonly remove?: boolean;
+  readonly freeze?: boolean;
 }
 
 function changeLimit(before: AlertRuleView['limit'], { metric, above, below }: RuleOptions): object | null {
@@ -169,6 +171,7 @@ function changeRule(before: AlertRuleView | undefined, id: string, options: Rule
     clearSeconds: number(options.clear, before?.clearSeconds ?? 0),
     escalateMinutes: number(options.escalate, before?.escalateMinutes ?? 30),
     limit: changeLimit(before?.limit ?? null, options),
+    ...((options.freeze ?? before?.freezes) === undefined ? {} : { freezes: options.freeze ?? before?.freezes }),
     isEnabled: options.enable === true || (options.disable !== true && (before?.isEnabled ?? true)),
   };
 }
@@ -188,12 +191,14 @@ function addRuleCommands(alerts: Command, cli: Cli): void {
     .option('--hold <seconds>', 'it must be so for so long before it fires')
     .option('--clear <seconds>', 'and not so for so long before it is over')
     .option('--escalate <minutes>', 'the next channel is told when nobody took it on for so long; 0 never')
+    .option('--freeze', 'pause rollouts when it fires on one of their devices')
+    .option('--no-freeze', 'pause none')
     .option('--enable', 'watch again')
     .option('--disable', 'watch no more')
     .option('--remove', 'remove it; a rule that ships is again as it ships')
     .addHelpText(
       'after',
-      '\nExamples:\n  drover alerts rules\n  drover alerts rules offline --hold 3600\n  drover alerts rules line-3 --source offline --where line=3 --severity critical --hold 60\n  drover alerts rules busy --source metric --metric device.cpu --above 0.8 --hold 600',
+      '\nExamples:\n  drover alerts rules\n  drover alerts rules offline --hold 3600\n  drover alerts rules line-3 --source offline --where line=3 --severity critical --hold 60\n  drover alerts rules busy --source metric --metric device.cpu --above 0.8 --hold 600\n  drover alerts rules quality --freeze',
     )
     .action(async (id: string | undefined, options: RuleOptions) => {
       const client = connect(cli, options);

@@ -54,6 +54,8 @@ export interface AlertRule {
   readonly isEnabled: boolean;
   /** Of a rule that watches a metric; null of the others. */
   readonly limit: MetricLimit | null;
+  /** A rollout pauses when such an alert fires on one of its devices. */
+  readonly freezes?: boolean;
 }
 
 const rule = (

@@ -22,6 +22,8 @@ export interface RolloutSnapshot extends AdmissionInput {
   readonly startedAt: number | null;
   /** Failures that ended before were seen by whoever resumed it; they count no more. */
   readonly countedFrom: number;
+  /** An alert that pauses rollouts fires on one of its devices, in one sentence; null: none does. */
+  readonly freeze: string | null;
   /** What the looks at the answers of the current stage said, since it is watched; oldest first. */
   readonly looks: readonly LookResult[];
   /** How long a device proves itself by the hub's policy, ms. */
@@ -276,7 +278,8 @@ function decideEnd(members: readonly Member[]): 'completed' | 'superseded' {
 }
 
 function planRunning(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
-  const { members } = snapshot;
+  const { members, freeze } = snapshot;
+  if (freeze !== null) return [{ kind: 'become', state: 'paused', reason: 'alert', because: freeze }];
   const overdue = [...planExpiry(snapshot, now), ...planDeadlines(snapshot, now)];
   if (overdue.length > 0) return overdue;
   if (members.length > 0 && members.every((m) => !isOpen(m)) && decideEnd(members) === 'superseded')

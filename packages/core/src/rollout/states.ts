@@ -34,7 +34,7 @@ export const STAGE_PHASES = ['admitting', 'soaking', 'evaluating'] as const;
 export type StagePhase = (typeof STAGE_PHASES)[number];
 
 /** Why a rollout is paused. */
-export const PAUSE_REASONS = ['operator', 'gate_failed', 'inconclusive'] as const;
+export const PAUSE_REASONS = ['operator', 'gate_failed', 'inconclusive', 'alert'] as const;
 export type PauseReason = (typeof PAUSE_REASONS)[number];
 
 /** What is asked of a stage (design: rollouts §2.3). Only `pass` promotes; the last two never act by themselves. */

@@ -35,6 +35,8 @@ const ruleFields = {
   isEnabled: Type.Boolean(),
   /** Of a rule that watches a metric; null of the others. */
   limit: Nullable(MetricLimit),
+  /** A rollout pauses when such an alert fires on one of its devices; without it none does. */
+  freezes: Type.Optional(Type.Boolean()),
 };
 export const AlertRuleBody = Type.Object(ruleFields);
 export type AlertRuleBody = Static<typeof AlertRuleBody>;
