@@ -10,10 +10,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findAuditBreak, listAudit } from '../../hub/src/db/audit.ts';
 import { readDesired } from '../../hub/src/db/desired.ts';
 import { setLabels } from '../../hub/src/db/devices.ts';
-import { listDeploymentEvents, listDeployments, readRollout } from '../../hub/src/db/rollouts.ts';
+import { listDeploymentEvents, listDeployments, listRollouts, readRollout } from '../../hub/src/db/rollouts.ts';
 import { query, sqlOf } from '../../hub/src/db/store.ts';
 import { abortRollout } from '../../hub/src/rollouts/control.ts';
 import { createRollout } from '../../hub/src/rollouts/create.ts';
+import { previewRollout } from '../../hub/src/rollouts/preview.ts';
 import { type Reconciler, startReconciler } from '../../hub/src/rollouts/tick.ts';
 import { until } from '../../packages/testkit/src/until.ts';
 import { connectDevice, type Side, startSide } from './mqtt-bench.ts';
@@ -219,5 +220,46 @@ describe('a rollout', () => {
     await side.store.commit([{ query: query(sqlOf.deleteFrom('devices').where('id', '=', 'd1')) }]);
     reconciler.poke('d1');
     await until('it is removed', async () => (await states(rollout))['d1'] === 'removed');
+  });
+
+  it('says before what it would do, and does nothing', async () => {
+    const [one] = [await register(side, 1), await register(side, 2, 100, 27)];
+    await side.join('d3');
+    await side.store.commit([setLabels('d1', { canary: 'true' })]);
+    const slots: SlotReport[] = [{ slot: 'default', running: one.manifest }];
+    const [d1, d2] = [
+      await connectDevice(side.mqtt.port, 'd1', { slots }),
+      await connectDevice(side.mqtt.port, 'd2', { slots }),
+    ];
+    const plan = {
+      stages: [
+        { name: 'canary', query: 'canary = true' },
+        { name: 'rest', percent: 100 },
+      ],
+    };
+    const preview = async (version: number) => {
+      const seen = await previewRollout(deps(), { model: 'pump', version, query: '', plan });
+      if (!seen.ok) throw new Error(seen.detail);
+      return seen.value.stages;
+    };
+    expect(await preview(1)).toMatchObject([
+      { name: 'canary', devices: 1, online: 1, alreadyInstalled: 1, bytes: 0 },
+      { name: 'rest', devices: 2, online: 1, alreadyInstalled: 1, unheard: 1, bytes: 100 },
+    ]);
+    expect(await preview(2)).toMatchObject([
+      { never: [{ code: 'opset_too_new', devices: 1, examples: ['d1'] }], bytes: 0 },
+      {
+        never: [{ code: 'opset_too_new', devices: 1 }],
+        unheard: 1,
+        from: [{ running: 'pump@1' }, { running: 'nothing' }],
+      },
+    ]);
+    const wrong = { stages: [{ name: 'a', percent: 5 }] };
+    expect(await previewRollout(deps(), { model: 'pump', version: 1, query: '', plan: wrong })).toMatchObject({
+      code: 'plan_invalid',
+    });
+    expect(await listRollouts(side.store, { limit: 9 })).toEqual([]);
+    await d1.end();
+    await d2.end();
   });
 });

@@ -18,7 +18,6 @@ import {
 } from '../../hub/src/rollouts/control.ts';
 import { createRollout } from '../../hub/src/rollouts/create.ts';
 import { readDeviceWhy } from '../../hub/src/rollouts/explain-device.ts';
-import { previewRollout } from '../../hub/src/rollouts/preview.ts';
 import { viewRolloutDetail } from '../../hub/src/rollouts/rollout-views.ts';
 import { type Reconciler, startReconciler } from '../../hub/src/rollouts/tick.ts';
 import { until } from '../../packages/testkit/src/until.ts';
@@ -414,38 +413,6 @@ describe('a rollout in stages', () => {
     for (const one of devices.values()) expect(one.running()).toBe(two.manifest);
   });
 
-  it('says before what it would do, and does nothing', async () => {
-    const [one] = [await register(side, 1), await register(side, 2, 100, 27)];
-    await online(['d1', 'd2'], one.manifest);
-    const preview = async (version: number) => {
-      const seen = await previewRollout(deps(), { model: 'pump', version, query: '', plan: TWO });
-      if (!seen.ok) throw new Error(seen.detail);
-      return seen.value.stages;
-    };
-    expect(await preview(1)).toMatchObject([
-      { name: 'canary', devices: 1, online: 1, alreadyInstalled: 1, bytes: 0 },
-      {
-        name: 'rest',
-        devices: 5,
-        online: 1,
-        alreadyInstalled: 1,
-        unheard: 4,
-        from: [
-          { running: 'nothing', devices: 4 },
-          { running: 'pump@1', devices: 1 },
-        ],
-      },
-    ]);
-    expect(await preview(2)).toMatchObject([
-      { never: [{ code: 'opset_too_new', devices: 1, examples: ['d1'] }], bytes: 0 },
-      { never: [{ code: 'opset_too_new', devices: 1 }], unheard: 4 },
-    ]);
-    expect(
-      await previewRollout(deps(), { model: 'pump', version: 1, query: '', plan: stagesOf({ name: 'a', percent: 5 }) }),
-    ).toMatchObject({ code: 'plan_invalid' });
-    expect((await side.store.rows(query(sqlOf.selectFrom('rollouts').select('id')))).length).toBe(0);
-  });
-
   it('goes on after a hub that starts again as if nothing had been', async () => {
     await register(side, 1);
     await online();
@@ -479,5 +446,34 @@ describe('a rollout in stages', () => {
     ahead = 86_400_000;
     await reconciler.lookAt(id);
     expect(await read(id)).toMatchObject({ state: 'paused', reason: 'inconclusive' });
+  });
+
+  it('comes after what an older rollout brings back', async () => {
+    const [one, , three] = [await register(side, 1), await register(side, 2), await register(side, 3)];
+    await online(IDS, one.manifest);
+    const older = await start(
+      stagesOf({ name: 'canary', query: 'canary = true', soak: '1h' }, { name: 'rest', percent: 100 }),
+      2,
+    );
+    await until('the canary has it', async () => (await states(older))['d1'] === 'committed');
+    const newer = await start(
+      stagesOf({ name: 'first', query: 'line = l2', soak: '1h' }, { name: 'rest', percent: 100 }),
+      3,
+    );
+    device('d1').hold('activating');
+    await rollBack(deps(), older, 'person:ann');
+    await until('the canary goes back', async () => (await states(older))['d1'] === '<activating');
+    expect((await states(newer))['d1']).toBe('queued');
+    await until('the first stage is watched', async () => (await read(newer)).phase === 'soaking');
+    ahead = 3_600_000;
+    await reconciler.lookAt(newer);
+    await until(
+      'the rest has it',
+      async () => Object.values(await states(newer)).filter((s) => s === 'committed').length === 5,
+    );
+    expect(await whyOf('d1')).toContain('Another rollout is bringing it back');
+    device('d1').release();
+    await until('it is back', async () => (await read(older)).state === 'rolled_back');
+    await until('and then comes the newer one', () => device('d1').running() === three.manifest);
   });
 });

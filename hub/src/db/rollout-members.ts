@@ -29,6 +29,8 @@ export interface MemberRow {
   readonly progressAt: number | null;
   /** Another rollout let the device in later. */
   readonly isReplaced: number;
+  /** Another rollout brings it back. */
+  readonly isGoingBack: number;
 }
 
 /** As in db/rollouts: one rollout is asked for, not the index on the state. */
@@ -68,6 +70,18 @@ const listDetailed = (
                 .where('o.admittedAt', 'is not', null),
             )
             .as('isReplaced'),
+          e
+            .exists(
+              e
+                .selectFrom('deployments as b')
+                .select('b.id')
+                .whereRef('b.device', '=', 'd.device')
+                .whereRef('b.slot', '=', 'd.slot')
+                .whereRef('b.rollout', '<>', 'd.rollout')
+                .where('b.purpose', '=', 'revert')
+                .where(sql<DeploymentState>`+b.state`, 'in', OPEN),
+            )
+            .as('isGoingBack'),
         ])
         .where('d.rollout', '=', rollout)
         .where(STATE, 'in', states)
@@ -100,7 +114,14 @@ const listThrough = async (store: Store, rollout: string): Promise<readonly Memb
         .orderBy('d.id'),
     ),
   );
-  const unknown = { presence: null, labelsJson: null, running: null, progressAt: null, isReplaced: 0 } as const;
+  const unknown = {
+    presence: null,
+    labelsJson: null,
+    running: null,
+    progressAt: null,
+    isReplaced: 0,
+    isGoingBack: 0,
+  } as const;
   return rows.map((row) => ({ ...row, ...unknown }));
 };
 

@@ -80,6 +80,7 @@ export async function readRolloutFacts(
       running: row.running,
       before: row.beforeManifest,
       isCurrent: row.isReplaced === 0,
+      isGoingBack: row.isGoingBack === 1,
       places: plan.disruption.map(({ by }) => labels[by] ?? null),
       predictions: answers.get(row.device)?.answers ?? 0,
       errors: answers.get(row.device)?.errors ?? 0,

@@ -104,6 +104,7 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
       manifest,
       state,
       isAdmitted: admittedAt !== null,
+      isRevert: purpose === 'revert',
       // Who goes back does not wait for the night.
       windows: purpose === 'revert' ? [] : await readWindows(rollout),
       needs: (await readFacts(manifest)).needs,

@@ -3,7 +3,7 @@ import { isBusy, isThrough, isWaiting, type Member } from './members.ts';
 import { isPaced, type Plan } from './plan.ts';
 
 /** What a waiting device waits for. */
-export const WAITS = ['stage', 'retry', 'offline', 'in_flight', 'ramp', 'disruption'] as const;
+export const WAITS = ['stage', 'retry', 'going_back', 'offline', 'in_flight', 'ramp', 'disruption'] as const;
 export type Wait = (typeof WAITS)[number];
 
 export interface Blocked {
@@ -82,6 +82,7 @@ export function planAdmission(input: AdmissionInput, now: number): Admission {
     if (member.stage > stage) return { wait: 'stage', detail: plan.stages[member.stage]?.name ?? '' };
     if (now < member.createdAt + retryDelayMs(member.attempt))
       return { wait: 'retry', detail: new Date(member.createdAt + retryDelayMs(member.attempt)).toISOString() };
+    if (member.isGoingBack) return { wait: 'going_back', detail: '' };
     if (!isPaced(plan)) return undefined;
     // One that is away would hold a place for as long as it is away.
     if (!member.isOnline) return { wait: 'offline', detail: '' };

@@ -14,6 +14,8 @@ function explainWait({ wait, detail }: Blocked): string {
       return `It is in stage "${detail}", which has not begun.`;
     case 'retry':
       return `It failed and is tried again at ${detail}.`;
+    case 'going_back':
+      return 'Another rollout is bringing it back to what it ran before; it comes after that.';
     case 'offline':
       return 'It is not connected; it is let in when it comes back and a place is free.';
     case 'in_flight':

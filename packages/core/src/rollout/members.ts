@@ -26,6 +26,8 @@ export interface Member {
   readonly before: string | null;
   /** No other rollout has given this device something since. */
   readonly isCurrent: boolean;
+  /** Another rollout is bringing it back to what it ran before. */
+  readonly isGoingBack: boolean;
   /** The device's labels of the plan's disruption budgets, in their order. */
   readonly places: readonly (string | null)[];
   /** Answers with the version since the rollout began, and requests that it did not answer; only known where the plan asks. */

@@ -11,7 +11,7 @@ const base: DeviceSnapshot = {
   manifestBytes: {}, maxManifestBytes: 1000,
 }; // biome-ignore format: one row
 const deployment = (id: string, over: Partial<DeploymentSnapshot> = {}): DeploymentSnapshot => ({
-  id, slot: 'default', manifest: `m-${id}`, state: 'queued', isAdmitted: true, windows: [], needs, ...over,
+  id, slot: 'default', manifest: `m-${id}`, state: 'queued', isAdmitted: true, isRevert: false, windows: [], needs, ...over,
 }); // biome-ignore format: one row
 const desired = (generation: number, slots: Record<string, { deploymentId: string; manifest: string | null }>) => ({
   generation, slots, policy: 'p', issuedAt: 0, expiresAt: 1000,
@@ -148,6 +148,21 @@ describe('one device', () => {
     });
   });
 
+  it('that goes back keeps what waits for later, and what waits twice is meant once', () => {
+    const wait = { isAdmitted: false };
+    const snapshot = {
+      ...base,
+      desired: desired(1, { default: wish('a') }),
+      deployments: [deployment('b', wait), deployment('c', wait), deployment('d', { isRevert: true })],
+    };
+    const steps = reconcileDevice(snapshot, 0);
+    expect(steps).toEqual([
+      { kind: 'move', deployment: 'b', to: 'superseded', detail: 'By deployment c.' },
+      { kind: 'move', deployment: 'd', to: 'offered' },
+      { kind: 'issue', slots: { default: wish('d') } },
+    ]);
+  });
+
   it('goes back to what was good after a cancel, and keeps what it has when it is past the swap', () => {
     const cancelled = deployment('b', { state: 'cancelled' });
     const at = { ...base, desired: desired(2, { default: wish('b') }), deployments: [cancelled] };
@@ -240,6 +255,7 @@ describe('whatever is recorded', () => {
         const deployments = all.map(({ claim: c, opset, ...rest }, i) => ({
           id: `${i}`,
           ...rest,
+          isRevert: false,
           windows: [],
           needs: { ...needs, opset },
           ...(c && { claim: c }),

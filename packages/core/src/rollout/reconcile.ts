@@ -18,6 +18,8 @@ export interface DeploymentSnapshot {
   readonly state: DeploymentState;
   /** Its rollout has let it in. One that waits is not offered, and what the device was told of it is taken back. */
   readonly isAdmitted: boolean;
+  /** It leads back to what the device ran before. */
+  readonly isRevert: boolean;
   /** When the device may switch to it. */
   readonly windows: readonly MaintenanceWindow[];
   readonly needs: RuntimeNeeds;
@@ -187,11 +189,10 @@ function planSlot(slot: string, snapshot: DeviceSnapshot): SlotPlan {
   const all = snapshot.deployments
     .filter((d) => d.slot === slot && !TERMINAL.has(d.state))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  // One that only waits replaces nothing that is under way; but of those that wait the newest alone is still meant.
-  const held = all
-    .slice(0, -1)
-    .filter(isHeld)
-    .map((d) => supersede(d, all.at(-1)));
+  // One that only waits replaces nothing that is under way; but of those that wait the newest alone is still meant. What leads
+  // back is no newer wish: what waits comes after it.
+  const newestWish = all.findLast((d) => !d.isRevert);
+  const held = all.filter((d) => isHeld(d) && d !== newestWish).map((d) => supersede(d, newestWish));
   const open = all.filter((d) => !isHeld(d));
   const newest = open.at(-1);
   if (!newest) return { moves: held, ...decideCalledBack(slot, snapshot) };

@@ -109,9 +109,13 @@ export class VirtualDevice {
     this.#isTold = true;
   }
 
-  /** The hub wishes nothing of it any more: what can still be dropped is. */
-  withdraw(): void {
-    if (this.isOnline && this.#work && REPLACEABLE.has(this.#work.state)) this.#work = undefined;
+  /** The hub wishes what was good before: what can still be dropped is, and what it has switched to meanwhile it leaves again. */
+  wishBack(manifest: string, now: number): void {
+    const isOnItsWay = this.#work?.isRevert === true && !TERMINAL.has(this.#work.state);
+    if (!this.isOnline || isOnItsWay) return;
+    if (this.#work && REPLACEABLE.has(this.#work.state)) this.#work = undefined;
+    const isFree = this.#work === undefined || TERMINAL.has(this.#work.state);
+    if (isFree && this.running !== manifest) this.tell(`back at ${now}`, manifest, true, now);
   }
 
   #enter(work: Work, now: number): void {

@@ -45,6 +45,8 @@ export interface VirtualOptions {
 
 export const NEW_VERSION = 'v2';
 export const OLD_VERSION = 'v1';
+/** What was wished is not any more; the document goes back to what was good. */
+const CALLED_BACK: ReadonlySet<DeploymentState> = new Set<DeploymentState>(['cancelled', 'timed_out', 'expired']);
 /** As many devices of a side are compared by the hub. */
 const MOST_ARM = 200;
 /** Deadlines are looked for by the clock alone. */
@@ -103,6 +105,7 @@ export class VirtualRollout {
         running: virtual.running,
         before: null,
         isCurrent: true,
+        isGoingBack: false,
         places: plan.disruption.map(({ by }) => virtual.labels[by] ?? null),
         predictions: 0,
         errors: 0,
@@ -168,12 +171,10 @@ export class VirtualRollout {
         for (const row of step.deployments.map(rowOf)) {
           row.state = 'queued';
           row.admittedAt = null;
-          row.virtual.withdraw();
         }
         return;
       case 'end':
         this.#move(rowOf(step.deployment), step.to, step.code);
-        rowOf(step.deployment).virtual.withdraw();
         return;
       case 'retry':
         this.#again(rowOf(step.deployment), 'install');
@@ -230,6 +231,7 @@ export class VirtualRollout {
           row.purpose === 'revert',
           this.now,
         );
+      else if (isWaiting(row) || CALLED_BACK.has(row.state)) virtual.wishBack(OLD_VERSION, this.now);
       const report = virtual.advance(this.now);
       row.isOnline = virtual.isOnline;
       if (wasOnline !== virtual.isOnline && row.stage <= this.stage && !TERMINAL.has(row.state)) isNews = true;
