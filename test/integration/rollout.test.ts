@@ -251,7 +251,7 @@ describe('a rollout', () => {
       {
         never: [{ code: 'opset_too_new', devices: 1 }],
         unheard: 1,
-        from: [{ running: 'pump@1' }, { running: 'nothing' }],
+        from: [{ running: 'nothing' }, { running: 'pump@1' }],
       },
     ]);
     const wrong = { stages: [{ name: 'a', percent: 5 }] };

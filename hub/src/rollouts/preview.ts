@@ -84,7 +84,9 @@ function viewStage(
     alreadyInstalled,
     never: [...never.values()].toSorted((a, b) => b.devices - a.devices),
     unheard,
-    from: [...from].map(([running, devices]) => ({ running, devices })).toSorted((a, b) => b.devices - a.devices),
+    from: [...from]
+      .map(([running, devices]) => ({ running, devices }))
+      .toSorted((a, b) => b.devices - a.devices || (a.running < b.running ? -1 : 1)),
     bytes,
   };
 }
