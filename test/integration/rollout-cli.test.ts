@@ -93,6 +93,7 @@ describe('drover group and rollout', () => {
     });
     const plan = await drover(['rollout', 'plan', 'one.json']);
     expect(plan.out).toMatch(/offset@1 to 3 devices\. Nothing was started\./);
+    expect(plan.out).toMatch(/Over in about \d+m, \d+m at most: simulated with 0 % of devices away/);
     expect(plan.out).toMatch(/canary\s+1\s+1\s+0\s+0\s+0\s+[\d.]+ .?B\s+1 nothing/);
     const started = await drover(['rollout', 'start', 'one.json', '--wait', '--timeout', '60s']);
     expect(started).toMatchObject({ code: 0 });

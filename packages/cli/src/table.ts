@@ -1,4 +1,5 @@
 // Decides how rows become an aligned table of text. Never prints and never knows what the rows mean.
+import { formatDuration } from '@drover/core/duration';
 
 export interface TableColumn<Row> {
   readonly title: string;
@@ -120,4 +121,15 @@ export function formatAge(ms: number): string {
   if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`;
   if (ms < 129_600_000) return `${Math.round(ms / 3_600_000)} h`;
   return `${Math.round(ms / 86_400_000)} d`;
+}
+
+/** Of times in ms to two units: "3d 4h". */
+export function describeMs(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return formatDuration(Math.round(ms / 1000) * 1000);
+  const parts = [`${Math.floor(minutes / 1440)}d`, `${Math.floor((minutes % 1440) / 60)}h`, `${minutes % 60}m`];
+  return parts
+    .filter((part) => !part.startsWith('0'))
+    .slice(0, 2)
+    .join(' ');
 }

@@ -5,8 +5,17 @@ import type { Static } from '@drover/wire/http/check';
 import type { Deployment, Rollout, RolloutDetail, RolloutPreview } from '@drover/wire/http/rollouts';
 import { stringify as writeYaml } from 'yaml';
 import { meaningOf } from '../failure.ts';
-import { formatAge, formatBytes, formatCount, renderPairs, shortDigest, type TableColumn } from '../table.ts';
+import {
+  describeMs,
+  formatAge,
+  formatBytes,
+  formatCount,
+  renderPairs,
+  shortDigest,
+  type TableColumn,
+} from '../table.ts';
 import { type Cli, tableFor } from './common.ts';
+import type { Forecast } from './rollout-forecast.ts';
 
 export type RolloutView = Static<typeof Rollout>;
 export type DeploymentView = Static<typeof Deployment>;
@@ -141,7 +150,15 @@ const PREVIEW: readonly TableColumn<PreviewStage>[] = [
   },
 ];
 
-export function renderPreview(cli: Cli, preview: RolloutPreview): string {
+function describeForecast(forecast: Forecast | undefined, { disruption }: RolloutPreview['plan']): string {
+  if (!forecast)
+    return 'When it would be over is not foretold (more than 2,000 devices, windows, or nobody online): drover simulate tries plans.\n';
+  const { half, high, away } = forecast;
+  const without = disruption && disruption.length > 0 ? ', without its disruption budgets' : '';
+  return `Over in about ${describeMs(half)}, ${describeMs(high)} at most: simulated with ${Math.round(100 * away)} % of devices away for four hours at a time, two minutes to download${without}.\n`;
+}
+
+export function renderPreview(cli: Cli, preview: RolloutPreview, forecast: Forecast | undefined): string {
   const { model, version, targets, heldOut, stages } = preview;
   const never = stages.flatMap((s) =>
     s.never.map(
@@ -154,6 +171,7 @@ export function renderPreview(cli: Cli, preview: RolloutPreview): string {
     `${model}@${version} to ${formatCount(targets)} devices${held}. Nothing was started.\n`,
     tableFor(cli, PREVIEW, stages, 'It has no stage.'),
     ...(never.length > 0 ? [`Never, because:\n${never.join('')}`] : []),
+    describeForecast(forecast, preview.plan),
     `The plan with its defaults:\n${writeYaml(preview.plan).replaceAll(/^(?=.)/gm, '  ')}`,
   ].join('\n');
 }

@@ -11,6 +11,7 @@ import {
 import { parseModelRef, resolveVersion } from './model.ts';
 import { readRequest } from './rollout-file.ts';
 import { listDeployments, watchRollout } from './rollout-follow.ts';
+import { foretell } from './rollout-forecast.ts';
 import { ROLLOUTS, type RolloutView, renderDetail, renderPreview, renderRollout } from './rollout-views.ts';
 
 interface DeployOptions extends ConnectionOptions {
@@ -81,7 +82,8 @@ function addStart(rollout: Command, cli: Cli): void {
     .action(async (file: string, options: ConnectionOptions) => {
       const request = readRequest(cli, file);
       const preview = await connect(cli, options).ask(RolloutPreview, at('rollouts', 'preview'), { method: 'POST', body: request });
-      present(cli, options, preview, () => renderPreview(cli, preview));
+      const forecast = foretell(preview);
+      present(cli, options, { ...preview, forecast: forecast ?? null }, () => renderPreview(cli, preview, forecast));
     }); // biome-ignore format: one chain
   addConnectionOptions(rollout.command('start').summary('start a rollout in stages').description('Starts the rollout that a file describes. It goes from stage to stage by itself, stops itself when its gate says so, and waits for approvals where the plan asks for some.'))
     .argument('<file>', FILE)

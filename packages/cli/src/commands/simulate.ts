@@ -1,5 +1,4 @@
 // `drover simulate`: tries a rollout plan on simulated fleets, without a hub. The deciding is the hub's own (packages/core/src/rollout).
-import { formatDuration } from '@drover/core/duration';
 import { DEPLOY_PLAN, type Plan } from '@drover/core/rollout/plan';
 import { type RunResult, type Simulation, simulateRollout } from '@drover/sim/rollout/simulate';
 import { type AnswerBehaviour, SOUND_ANSWERS } from '@drover/sim/rollout/virtual-answers';
@@ -8,7 +7,7 @@ import { readPlan } from '@drover/wire/http/rollout-plan';
 import { type Command, InvalidArgumentError } from 'commander';
 import { failRefused, failUsage } from '../failure.ts';
 import { openProgress } from '../progress.ts';
-import { formatCount, type TableColumn } from '../table.ts';
+import { describeMs, formatCount, type TableColumn } from '../table.ts';
 import { addJsonOption, type Cli, collect, parseDuration, parseWhole, present, tableFor } from './common.ts';
 import { readRequest } from './rollout-file.ts';
 
@@ -68,17 +67,6 @@ function readFleet(options: SimulateOptions): { behaviour: DeviceBehaviour; answ
     },
     answers: { ...SOUND_ANSWERS, odds: harms.get('errors') ?? 1, latency: harms.get('latency') ?? 1 },
   };
-}
-
-/** Of times in ms to two units: "3d 4h". */
-function describeMs(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes < 1) return formatDuration(Math.round(ms / 1000) * 1000);
-  const parts = [`${Math.floor(minutes / 1440)}d`, `${Math.floor((minutes % 1440) / 60)}h`, `${minutes % 60}m`];
-  return parts
-    .filter((part) => !part.startsWith('0'))
-    .slice(0, 2)
-    .join(' ');
 }
 
 interface Line {

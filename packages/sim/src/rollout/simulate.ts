@@ -44,8 +44,8 @@ function runOnce({ plan, fleet, untilMs }: SimulationOptions, seed: number): Run
   let exposed = 0;
   let stoppedAt: number | null = null;
   rollout.look();
-  // Coarse enough for long soaks, fine enough for steps of minutes.
-  const tickMs = Math.max(10_000, Math.min(300_000, untilMs / 20_000));
+  // Of a few devices each step is seen; in a large fleet something happens all the time.
+  const tickMs = Math.max(1000, Math.min(300_000, 30 * fleet.devices));
   while (rollout.now < untilMs && !isRolloutEnded(rollout.state) && rollout.state !== 'paused') {
     rollout.advance(tickMs);
     exposed = Math.max(exposed, rollout.members.filter((m) => m.purpose === 'install' && isThrough(m)).length);

@@ -273,7 +273,8 @@ export class VirtualRollout {
       const steps = decideRollout(snapshot, this.now);
       this.#options.onDecision?.(snapshot, steps, this.now);
       if (steps.length === 0) {
-        this.#lookAt = findNextLook(snapshot, this.now) ?? Number.POSITIVE_INFINITY;
+        // Who was let in is told in the next tick.
+        this.#lookAt = turn > 0 ? this.now : (findNextLook(snapshot, this.now) ?? Number.POSITIVE_INFINITY);
         return;
       }
       const rows = new Map(this.#rows.map((row) => [row.deployment, row]));
@@ -285,7 +286,7 @@ export class VirtualRollout {
   advance(tickMs: number): void {
     let next = this.#lookAt;
     for (const { nextAt } of this.devices) next = Math.min(next, nextAt);
-    this.now = Math.max(this.now + tickMs, Math.min(next, this.now + 10 * tickMs));
+    this.now = Math.max(this.now + tickMs, Math.min(next, this.now + Math.max(LOOK_MS, 10 * tickMs)));
     const isNews = this.#liveDevices();
     if (isNews || this.now >= this.#lookAt || this.now >= this.#lookedAt + LOOK_MS) this.look();
   }
