@@ -40,6 +40,8 @@ export interface RunConfig {
   readonly cache: HttpAddress | undefined;
   /** Artifacts may come by HTTPS, beside MQTT. */
   readonly httpDelivery: boolean;
+  /** While this file is there nothing is switched. */
+  readonly holdFile: string | undefined;
   /** The longest that it waits between two tries to reach the hub. */
   readonly reconnectMaxMs: number;
   /** What the decision log keeps of each prediction, and how large it may become. */
@@ -96,7 +98,7 @@ export const USAGE = `drover agent: the process that serves models on a device
              [--label-column NAME] [--label-delay-ms MS] [--slots NAME,NAME] [--release any|person] [--cache HOST:PORT]
              [--http-delivery on|off] [--reconnect-max SECONDS] [--decisions inputs|digests|off] [--decisions-mb MB]
              [--raw deny|allow] [--pii FIELD,FIELD] [--capture-kb-day KB] [--capture-every SECONDS] [--telemetry-kb-day KB]
-             [--log-level LEVEL] [--config FILE]
+             [--hold-file FILE] [--log-level LEVEL] [--config FILE]
   agent replay PREDICTION [--data DIR]    runs a logged prediction again and compares, without a running agent
 
   agent export --out DIR [--data DIR]     everything for the hub, into a directory that is carried there
@@ -109,7 +111,7 @@ const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const RUN_KEYS = [
   'data', 'http', 'socket', 'runtime', 'source', 'slot', 'rate', 'label-column', 'label-delay-ms', 'slots', 'release', 'cache',
   'http-delivery', 'reconnect-max', 'decisions', 'decisions-mb', 'raw', 'pii',
-  'capture-kb-day', 'capture-every', 'telemetry-kb-day', 'log-level',
+  'capture-kb-day', 'capture-every', 'telemetry-kb-day', 'hold-file', 'log-level',
 ] as const; // biome-ignore format: one list
 type RunKey = (typeof RUN_KEYS)[number];
 type Settings = Partial<Record<RunKey, string>>;
@@ -237,6 +239,7 @@ function parseRun(settings: Settings): Result<RunConfig> {
     release: release.value,
     cache,
     httpDelivery: delivery === 'on',
+    holdFile: settings['hold-file'] === undefined ? undefined : path.resolve(settings['hold-file']),
     reconnectMaxMs: reconnect.value * 1000,
     decisions,
     decisionBytes: Math.floor(megabytes.value * 1024 * 1024),

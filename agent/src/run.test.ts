@@ -23,7 +23,7 @@ const agents: RunningAgent[] = [];
 const configOf = (extra: Partial<RunConfig> = {}): RunConfig => ({
   command: 'run', dataDir, http: { host: '127.0.0.1', port: 0 }, socket: undefined, runtime: 'native', source: undefined,
   slot: 'default', rate: 0, labelColumn: undefined, labelDelayMs: 0, slots: undefined, release: undefined, cache: undefined,
-  httpDelivery: true, reconnectMaxMs: 2000, decisions: 'inputs', decisionBytes: 2 ** 20, raw: 'deny', personal: [], captureBytes: 0, captureEveryMs: 600_000, telemetryBytes: 0, logLevel: 'silent', ...extra,
+  httpDelivery: true, holdFile: undefined, reconnectMaxMs: 2000, decisions: 'inputs', decisionBytes: 2 ** 20, raw: 'deny', personal: [], captureBytes: 0, captureEveryMs: 600_000, telemetryBytes: 0, logLevel: 'silent', ...extra,
 }); // biome-ignore format: one record
 
 async function start(extra: Partial<RunConfig> = {}): Promise<RunningAgent> {

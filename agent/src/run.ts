@@ -1,5 +1,7 @@
 // Builds one running agent from its parts and takes it down again. The only place where the parts meet; decides nothing.
+
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { makeId } from '@drover/core/ids';
 import { accept, type Result } from '@drover/core/reasons';
@@ -126,7 +128,8 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const slots = openSlotStore(dataDir);
   const served = makeServedSlots();
   const loadFailed = new Map<string, string>();
-  const holdings: Holdings = { slots, journal, desired, blobs, served, loadFailed, deferred: new Map() };
+  const isHeld = (): boolean => config.holdFile !== undefined && existsSync(config.holdFile);
+  const holdings: Holdings = { slots, journal, desired, blobs, served, loadFailed, isHeld, deferred: new Map() };
 
   const policy = desired.held()?.document.policy ?? DEFAULT_WINDOWS;
   const windows = openWindowBook({

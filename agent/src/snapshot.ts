@@ -23,6 +23,8 @@ export interface Holdings {
   readonly served: ServedSlots;
   /** slot → manifest digest that could not be loaded in this process. */
   readonly loadFailed: ReadonlyMap<string, string>;
+  /** Somebody on site wants nothing to be switched now. */
+  readonly isHeld: () => boolean;
   /** slot → a wish that could not even be journaled, because the disk is full. */
   readonly deferred: Map<string, { readonly deploymentId: string; readonly manifest: string; readonly at: number }>;
 }
@@ -77,6 +79,7 @@ export function takeSnapshot(holdings: Holdings, connected: boolean): AgentSnaps
     slots: slotNames(holdings).map((slot) => snapshotSlot(slot, holdings)),
     complete,
     connected,
+    isHeld: holdings.isHeld(),
     probationMs: held?.document.policy.probationMs ?? 0,
     maxTries: MAX_TRIES,
     maxCrashes: MAX_CRASHES,

@@ -192,6 +192,14 @@ export function makeExecutors(deps: StepDeps): Executors {
       fail(deployment, { code: 'verification_crashed', detail });
     },
 
+    async defer({ deployment }) {
+      move(deployment, { kind: 'defer', code: 'activation_held', detail: 'The hold file of the agent is there.' });
+    },
+
+    async resume({ deployment }) {
+      move(deployment, { kind: 'resume' });
+    },
+
     async activate({ deployment }) {
       move(deployment, { kind: 'activate' });
     },

@@ -1,5 +1,5 @@
 // The commands of groups and rollouts against a real hub with real agents, as people type them.
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runCli } from '@drover/cli/cli';
 import {
@@ -64,7 +64,9 @@ beforeAll(async () => {
   tokenFile = path.join(hub.data, 'run/token');
   for (const [i, id] of IDS.entries())
     await joinAgent(hub, path.join(dir, id), id, ['--label', 'kind=press', '--label', `line=l${i}`]);
-  agents = await Promise.all(IDS.map((id) => runAgent(path.join(dir, id))));
+  agents = await Promise.all(
+    IDS.map((id) => runAgent(path.join(dir, id), ['--hold-file', path.join(dir, `${id}.hold`)])),
+  );
   await registerOffset(hub, 100);
   await registerOffset(hub, 200);
   await Promise.all(IDS.map((id) => waitOnline(hub, id)));
@@ -169,6 +171,20 @@ describe('drover group and rollout', () => {
     write('day.json', { stages: [{ name: 'all', percent: 100 }] }, 1);
     expect((await drover(['rollout', 'start', 'day.json', '--wait', '--timeout', '60s'])).code).toBe(0);
     expect(await answers()).toEqual([100, 100, 100]);
+  });
+
+  it('leave a device alone that somebody on site holds, for as long as they do', async () => {
+    const hold = path.join(dir, 'press-2.hold');
+    writeFileSync(hold, '');
+    write('held.json', { stages: [{ name: 'all', percent: 100 }] }, 2);
+    expect((await drover(['rollout', 'start', 'held.json'])).code).toBe(0);
+    await until('the others have it', async () => (await newest()).counts['committed'] === 2, 60_000);
+    await until('it is held', async () => (await newest()).counts['deferred'] === 1, 60_000);
+    expect((await drover(['device', 'why', 'press-2'])).out).toContain('Somebody on site holds it');
+    expect(await answers()).toEqual([200, 100, 200]);
+    rmSync(hold);
+    await until('it goes on', async () => (await newest()).state === 'completed', 60_000);
+    expect(await answers()).toEqual([200, 200, 200]);
   });
 
   it('refuse what cannot be meant, with the place', async () => {

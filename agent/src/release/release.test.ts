@@ -26,7 +26,7 @@ async function start(extra: Partial<RunConfig> = {}): Promise<RunningAgent> {
   const config: RunConfig = {
     command: 'run', dataDir, http: { host: '127.0.0.1', port: 0 }, socket: undefined, runtime: 'native', source: undefined,
     slot: 'default', rate: 0, labelColumn: undefined, labelDelayMs: 0, slots: undefined, release: undefined,
-    cache: undefined, httpDelivery: true, reconnectMaxMs: 2000, decisions: 'inputs', decisionBytes: 2 ** 20, raw: 'deny', personal: [], captureBytes: 0, captureEveryMs: 600_000, telemetryBytes: 0, logLevel: 'silent', ...extra,
+    cache: undefined, httpDelivery: true, holdFile: undefined, reconnectMaxMs: 2000, decisions: 'inputs', decisionBytes: 2 ** 20, raw: 'deny', personal: [], captureBytes: 0, captureEveryMs: 600_000, telemetryBytes: 0, logLevel: 'silent', ...extra,
   }; // biome-ignore format: one record
   const agent = await startAgent(config, pino({ level: process.env['TEST_LOG'] ?? 'silent' }));
   if (!agent.ok) throw new Error(`${agent.code}: ${agent.detail}`);

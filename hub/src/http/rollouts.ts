@@ -134,7 +134,7 @@ export function addRolloutRoutes(api: Api, deps: RolloutDeps): void {
   api.post(
     '/api/v1/rollouts/preview',
     {
-      config: { needs: 'viewer' },
+      config: { needs: 'operator' },
       schema: {
         tags,
         summary: 'What a rollout would do to the devices that match now; nothing is started',

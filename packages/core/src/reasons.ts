@@ -237,6 +237,7 @@ export const REASONS = {
   approval_twice: row('permanent', 'This person agreed before; it counts once.', 'Ask another person.'),
   group_unknown: row('permanent', 'No group has this name.', 'List the groups and choose one.'),
   group_in_use: row('permanent', 'A rollout that is under way was started for the group.', 'Wait for its end or abort it first.'),
+  activation_held: row('transient', 'Somebody on site holds the device: it has everything and does not switch now.', 'Remove the hold file of the agent when the machine may be changed.'),
   deployment_timeout: row('permanent', 'The device made no progress within the deadline of the plan.', 'Look at the device: its log says how far it came.'),
   write_conflict: row('transient', 'Someone else changed the same thing at the same moment.', 'Read it again and repeat the request.'),
   opset_too_new: row('permanent', 'The model needs a newer operator set than the runtime on the device has.', 'Update the agent or export for an older operator set.'),

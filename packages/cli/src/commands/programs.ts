@@ -156,6 +156,7 @@ Examples:
     .option('--capture-kb-day <kb>', 'what captured rows may cost on the wire in a day (default 256)', parseCount)
     .option('--capture-every <seconds>', 'how often captured rows are handed on (default 600)', parseCount)
     .option('--telemetry-kb-day <kb>', 'what windows may cost on the wire in a day, losing detail first; 0 is no limit (default 0)', parseCount)
+    .option('--hold-file <file>', 'while this file is there no model is switched')
     .option('--config <file>', 'YAML file with the same keys; an unknown key is refused')
     .option('--rate <rows/s>', 'speed at which a CSV file is replayed; 0 is as fast as it goes', parseCount)
     .option('--label-column <name>', 'column of the source that holds the truth; it is never a feature')

@@ -22,6 +22,7 @@ class Device {
   readonly complete = new Set<string>();
   readonly served: string[] = [];
   connected = true;
+  isHeld = false;
 
   snapshot(): AgentSnapshot {
     const slots: SlotSnapshot[] = [{ slot: 'default', ...this.slot }];
@@ -31,6 +32,7 @@ class Device {
       slots,
       complete: this.complete,
       connected: this.connected,
+      isHeld: this.isHeld,
       ...limits,
     };
   }
@@ -77,6 +79,12 @@ class Device {
         break;
       case 'giveUp':
         this.#event({ kind: 'fail', ...CODE }, now);
+        break;
+      case 'defer':
+        this.#event({ kind: 'defer', code: 'activation_held', detail: '' }, now);
+        break;
+      case 'resume':
+        this.#event({ kind: 'resume' }, now);
         break;
       case 'activate':
         this.#event({ kind: 'activate' }, now);
@@ -171,6 +179,24 @@ describe('planAgent', () => {
     expect(planAgent(device.snapshot(), now)).toEqual({ steps: [], wakeAt: 3_600_000 });
     now = settle(device, now);
     expect(now).toBe(3_601_000);
+    expect(device.slot).toMatchObject({ active: A, deployment: { state: 'committed' } });
+  });
+
+  it('does not switch while somebody holds it, and goes on when nobody does', () => {
+    const device = new Device();
+    device.desired = wish(1, A);
+    device.isHeld = true;
+    let now = 0;
+    for (let step = planAgent(device.snapshot(), now).steps[0]; step; step = planAgent(device.snapshot(), now).steps[0])
+      device.run(step, true, now);
+    expect(device.slot.deployment).toMatchObject({ state: 'deferred', code: 'activation_held' });
+    expect(planAgent(device.snapshot(), now)).toEqual({ steps: [], wakeAt: 5000 });
+    // A newer wish replaces it all the same.
+    device.desired = wish(2, B);
+    expect(planAgent(device.snapshot(), now).steps[0]).toMatchObject({ kind: 'accept', manifest: B });
+    device.desired = wish(1, A);
+    device.isHeld = false;
+    now = settle(device, 5000);
     expect(device.slot).toMatchObject({ active: A, deployment: { state: 'committed' } });
   });
 

@@ -39,6 +39,8 @@ export interface AgentSnapshot {
   /** Blobs (manifest digest → whether all its blobs are on disk, whole). */
   readonly complete: ReadonlySet<string>;
   readonly connected: boolean;
+  /** Somebody on site wants nothing to be switched now. */
+  readonly isHeld: boolean;
   readonly probationMs: number;
   readonly maxTries: number;
   readonly maxCrashes: number;
@@ -56,6 +58,10 @@ export interface AgentSteps {
   verify: { deployment: DeploymentRecord };
   /** The process ended again and again while it verified: no further try. */
   giveUp: { deployment: DeploymentRecord };
+  /** Journal `deferred`: it is not switched now. */
+  defer: { deployment: DeploymentRecord };
+  /** Journal `staged` again. */
+  resume: { deployment: DeploymentRecord };
   /** Journal `activating`. Past this point the deployment is finished, never dropped. */
   activate: { deployment: DeploymentRecord };
   /** Load the candidate, run its self-test, switch the pointer, serve. */
@@ -79,6 +85,9 @@ export interface AgentPlan {
   readonly wakeAt?: number;
 }
 
+/** How often it is looked whether the hold is over, ms. */
+const HOLD_LOOK_MS = 5000;
+
 /** A step or a wake-up for one slot. */
 type SlotPlan = { step: AgentStep } | { wakeAt: number } | undefined;
 
@@ -94,8 +103,9 @@ const windowsOf = (
 function planStarted(slot: SlotSnapshot, deployment: DeploymentRecord, snapshot: AgentSnapshot, now: number): SlotPlan {
   switch (deployment.state) {
     case 'offered':
-    case 'deferred':
       return undefined;
+    case 'deferred':
+      return snapshot.isHeld ? { wakeAt: now + HOLD_LOOK_MS } : { step: { kind: 'resume', deployment } };
     case 'accepted':
       return { step: { kind: 'download', deployment } };
     case 'downloading': {
@@ -108,7 +118,8 @@ function planStarted(slot: SlotSnapshot, deployment: DeploymentRecord, snapshot:
       return { step: { kind: 'verify', deployment } };
     case 'staged': {
       const opening = findOpening(windowsOf(deployment, snapshot), now);
-      return 'opensAt' in opening ? { wakeAt: opening.opensAt } : { step: { kind: 'activate', deployment } };
+      if ('opensAt' in opening) return { wakeAt: opening.opensAt };
+      return { step: { kind: snapshot.isHeld ? 'defer' : 'activate', deployment } };
     }
     case 'activating':
       if (deployment.crashes >= snapshot.maxCrashes)

@@ -29,6 +29,9 @@ export type DeploymentEvent =
   | { readonly kind: 'downloaded' }
   | { readonly kind: 'verified' }
   | { readonly kind: 'activate' }
+  /** Somebody on site holds it; `resume`: nobody does any more. */
+  | { readonly kind: 'defer'; readonly code: ReasonCode; readonly detail: string }
+  | { readonly kind: 'resume' }
   | { readonly kind: 'activated' }
   | { readonly kind: 'commit' }
   | { readonly kind: 'retryLater'; readonly code: ReasonCode; readonly detail: string; readonly nextTryAt: number }
@@ -47,7 +50,8 @@ export const DEVICE_TRANSITIONS: {
   accepted: { download: 'downloading', fail: 'failed' },
   downloading: { downloaded: 'verifying', retryLater: 'downloading', fail: 'failed' },
   verifying: { verified: 'staged', retryLater: 'downloading', fail: 'failed' },
-  staged: { activate: 'activating', fail: 'failed' },
+  staged: { activate: 'activating', defer: 'deferred', fail: 'failed' },
+  deferred: { resume: 'staged', fail: 'failed' },
   activating: { activated: 'probation', fail: 'failed', rollBack: 'rolling_back' },
   probation: { commit: 'committed', rollBack: 'rolling_back' },
   rolling_back: { rolledBack: 'rolled_back', rollBackFailed: 'inconsistent' },

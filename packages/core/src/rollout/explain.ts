@@ -61,6 +61,8 @@ export function explainDevice(snapshot: RolloutSnapshot, device: string, now: nu
   const opening = findOpening(member.purpose === 'revert' ? [] : snapshot.plan.windows, now);
   if (member.state === 'staged' && 'opensAt' in opening)
     return `It has everything and waits for the maintenance window, which opens at ${instant(opening.opensAt)}.`;
+  if (member.state === 'deferred')
+    return `Somebody on site holds it ${since}${member.code === undefined ? '' : ` (${member.code})`}; it goes on when they let it.`;
   if (isOpen(member)) return `It is ${member.state} ${since}${back}${member.isOnline ? '' : ', and not connected'}.`;
   if (isBreaching(member, snapshot.plan, snapshot.members.length))
     return `It has the version and does not answer as it must: ${member.errors} of ${member.predictions + member.errors} requests got no answer.`;
