@@ -65,9 +65,11 @@ export const listDevices = (store: Store, page: { cursor?: string; limit: number
 export const listDevicesById = (store: Store, ids: readonly string[]): Promise<readonly DeviceRow[]> =>
   store.rows(query(sqlOf.selectFrom('devices').selectAll().where('id', 'in', ids)));
 
-/** Ids and labels of every device: what a label query is evaluated on. */
-export const listDeviceLabels = (store: Store): Promise<readonly { id: string; labelsJson: string }[]> =>
-  store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson']).orderBy('id')));
+/** Ids, labels and presence of every device: what a label query is evaluated on. */
+export const listDeviceLabels = (
+  store: Store,
+): Promise<readonly { id: string; labelsJson: string; presence: Presence }[]> =>
+  store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson', 'presence']).orderBy('id')));
 
 export const countDevices = (store: Store): Promise<readonly { presence: Presence; count: number }[]> =>
   store.rows(

@@ -1,11 +1,10 @@
 // Owns the SQL about what a rollout decision rests on: the newest attempt of each of its devices, and who is away or busy.
 // Never decides anything.
-import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '@drover/core/deployment/table';
+import { DEVICE_STATES, type DeploymentState, HUB_STATES, SUCCEEDED } from '@drover/core/deployment/table';
 import { sql } from 'kysely';
+import { OPEN_STATES } from './rollouts.ts';
 import type { Presence } from './schema.ts';
 import { query, type Statement, type Store, sqlOf } from './store.ts';
-
-const OPEN: readonly DeploymentState[] = [...DEVICE_STATES, ...HUB_STATES].filter((state) => !TERMINAL.has(state));
 
 /** The newest attempt of a device, in the order of ids. */
 export interface MemberRow {
@@ -40,8 +39,6 @@ const CHOSEN = [
   'd.id', 'd.device', 'd.state', 'd.revision', 'd.code', 'd.createdAt', 'd.updatedAt', 'd.deviceState', 'd.stage', 'd.attempt', 'd.purpose',
   'd.admittedAt', 'd.beforeManifest',
 ] as const; // biome-ignore format: one list
-
-const THROUGH: readonly DeploymentState[] = ['committed', 'already_installed'];
 
 /** With all that is known of each. */
 const listDetailed = (
@@ -79,7 +76,7 @@ const listDetailed = (
                 .whereRef('b.slot', '=', 'd.slot')
                 .whereRef('b.rollout', '<>', 'd.rollout')
                 .where('b.purpose', '=', 'revert')
-                .where(sql<DeploymentState>`+b.state`, 'in', OPEN),
+                .where(sql<DeploymentState>`+b.state`, 'in', OPEN_STATES),
             )
             .as('isGoingBack'),
         ])
@@ -110,7 +107,7 @@ const listThrough = async (store: Store, rollout: string): Promise<readonly Memb
         .selectFrom('deployments as d')
         .select(CHOSEN)
         .where('d.rollout', '=', rollout)
-        .where(STATE, 'in', THROUGH)
+        .where(STATE, 'in', [...SUCCEEDED])
         .orderBy('d.id'),
     ),
   );
@@ -132,7 +129,7 @@ export async function listMembers(store: Store, rollout: string, isBrief: boolea
   const others = await listDetailed(
     store,
     rollout,
-    all.filter((state) => !THROUGH.includes(state)),
+    all.filter((state) => !SUCCEEDED.has(state)),
   );
   const through = await listThrough(store, rollout);
   return [...others, ...through].toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -161,7 +158,7 @@ export const countUnavailable = async (
               e
                 .selectFrom('deployments')
                 .select('device')
-                .where('state', 'in', OPEN)
+                .where('state', 'in', OPEN_STATES)
                 .where('rollout', '<>', rollout)
                 .where('admittedAt', 'is not', null),
             ),
@@ -172,10 +169,6 @@ export const countUnavailable = async (
   );
   return new Map(rows.flatMap(({ place, count }) => (place === null ? [] : [[place, count] as const])));
 };
-
-/** Presence and labels of every device. */
-export const listPlaces = (store: Store): Promise<readonly { id: string; labelsJson: string; presence: Presence }[]> =>
-  store.rows(query(sqlOf.selectFrom('devices').select(['id', 'labelsJson', 'presence'])));
 
 /** Devices that wait or are under way in these rollouts. */
 export const listOpenIn = (
@@ -190,7 +183,7 @@ export const listOpenIn = (
             .selectFrom('deployments')
             .select(['rollout', 'device'])
             .where('rollout', 'in', rollouts)
-            .where('state', 'in', OPEN),
+            .where('state', 'in', OPEN_STATES),
         ),
       );
 

@@ -1,18 +1,18 @@
 // Owns the SQL about rollouts and deployments. Never decides a move: every move is a compare-and-set on a revision.
-import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '@drover/core/deployment/table';
+import { DEVICE_STATES, type DeploymentState, HUB_STATES, SUCCEEDED, TERMINAL } from '@drover/core/deployment/table';
 import { LIVE_STATES } from '@drover/core/rollout/states';
 import { type Selectable, sql } from 'kysely';
 import type { DeploymentEventsTable, DeploymentsTable, RolloutsTable } from './schema-rollouts.ts';
 import { query, type Statement, type Store, sqlOf, template } from './store.ts';
 
 /** Everything that is not terminal: named one by one, so that the index on the state is used. */
-const OPEN_STATES: readonly DeploymentState[] = [...DEVICE_STATES, ...HUB_STATES].filter(
+export const OPEN_STATES: readonly DeploymentState[] = [...DEVICE_STATES, ...HUB_STATES].filter(
   (state) => !TERMINAL.has(state),
 );
 
 /**
  * The state, where few devices or one rollout are asked for: SQLite would otherwise walk through the index on the state, which
- * grows with the fleet ("+" keeps it from that: queryplanner-ng §5).
+ * grows with the fleet (a unary "+" keeps it from that).
  */
 const STATE = sql<DeploymentState>`+state`;
 
@@ -270,7 +270,7 @@ export const listLastGood = (
           ),
         )
         .where('device', 'in', devices)
-        .where(STATE, 'in', ['committed', 'already_installed'])
+        .where(STATE, 'in', [...SUCCEEDED])
         .groupBy(['device', 'slot']),
     ),
   );

@@ -5,35 +5,22 @@ import { Group, GroupBody, GroupDevices, GroupParams, Groups } from '@drover/wir
 import Type from 'typebox';
 import { commitWithAudit } from '../db/audit.ts';
 import { deleteGroup, type GroupRow, listGroups, readGroup, writeGroup } from '../db/groups.ts';
-import { listPlaces } from '../db/rollout-members.ts';
 import { listLiveRollouts } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
+import { type FleetDevice, readFleet } from '../rollouts/targets.ts';
 import { problemResponses, sendRefusal } from './errors.ts';
 import type { Api } from './server.ts';
 
 const tags = ['groups'];
 const ROUTE = '/api/v1/groups/:group';
 
-interface Place {
-  readonly id: string;
-  readonly isOnline: boolean;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-const readFleet = async (store: Store): Promise<Place[]> =>
-  (await listPlaces(store)).map(({ id, labelsJson, presence }) => ({
-    id,
-    isOnline: presence === 'online',
-    labels: JSON.parse(labelsJson) as Record<string, string>,
-  }));
-
 /** A query that was stored parses. */
-function findMatching(query: string, fleet: readonly Place[]): Place[] {
+function findMatching(query: string, fleet: readonly FleetDevice[]): FleetDevice[] {
   const parsed = parseQuery(query);
   return parsed.ok ? fleet.filter(({ labels }) => matchesQuery(parsed.value, labels)) : [];
 }
 
-function viewGroup({ name, query, note, createdAt, updatedAt }: GroupRow, fleet: readonly Place[]): Group {
+function viewGroup({ name, query, note, createdAt, updatedAt }: GroupRow, fleet: readonly FleetDevice[]): Group {
   const matching = findMatching(query, fleet);
   return {
     name,
@@ -86,7 +73,7 @@ export function addGroupRoutes(api: Api, { store, now }: { readonly store: Store
       if (!row) return sendRefusal(reply, refuse('group_unknown', `"${request.params.group}".`));
       const matching = findMatching(row.query, await readFleet(store));
       const { limit = 1000 } = request.query;
-      return reply.send({ items: matching.slice(0, limit).map(({ id }) => id), total: matching.length });
+      return reply.send({ items: matching.slice(0, limit).map(({ device }) => device), total: matching.length });
     },
   );
 

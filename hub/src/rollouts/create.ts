@@ -11,7 +11,7 @@ import { listGroups } from '../db/groups.ts';
 import { insertRolloutEvent } from '../db/rollout-history.ts';
 import { insertRollout, type RolloutRow, readRollout } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
-import { type Members, writeMembers } from './members.ts';
+import { chooseMembers, type Members, writeMembers } from './members.ts';
 import { findTargets, findVersion, type RolloutTarget, resolveTarget } from './targets.ts';
 import type { Reconciler } from './tick.ts';
 
@@ -68,10 +68,11 @@ export async function createRollout(
   const { model, manifest } = version.value;
   const head = { id: makeId(now, randomBytes(10)), slot, manifest };
   // Also of one that starts later: a plan that cannot be meant is refused to whoever wrote it.
-  const members = await writeMembers(store, head, plan.value, targets.value, now);
-  if (!members.ok) return members;
+  const chosen = await chooseMembers(store, head, plan.value, targets.value);
+  if (!chosen.ok) return chosen;
+  const members = writeMembers(head, chosen.value, now);
   // What is too much for one write transaction is written down by the first look, which a crash does not lose.
-  const isSmall = members.value.chunks.length === 1;
+  const isSmall = members.chunks.length === 1;
   const first = firstState(plan.value, now);
   const state = first === 'running' && !isSmall ? 'scheduled' : first;
   const rollout: RolloutRow = {
@@ -94,7 +95,7 @@ export async function createRollout(
     reason: null,
     because: request.note ?? '',
   };
-  const started: Members = state === 'running' ? members.value : { chunks: [], devices: [] };
+  const started: Members = state === 'running' ? members : { chunks: [], devices: [] };
   const detail = {
     before: null,
     after: {
@@ -104,7 +105,7 @@ export async function createRollout(
       manifest,
       slot,
       target: target.value,
-      devices: members.value.devices.length,
+      devices: members.devices.length,
       planHash: rollout.planHash,
       plan: plan.value,
     },

@@ -14,7 +14,7 @@ import { type RolloutRow, readRollout } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import type { MeasureArms } from '../monitoring/measure-arms.ts';
 import { type RolloutWork, writeChange, writeSteps } from './carry-out.ts';
-import { writeLateJoiners, writeMembers } from './members.ts';
+import { chooseMembers, writeLateJoiners, writeMembers } from './members.ts';
 import { type RolloutFacts, readRolloutFacts } from './read-snapshot.ts';
 import { takeLook } from './take-look.ts';
 import { findTargets, type RolloutTarget } from './targets.ts';
@@ -49,10 +49,9 @@ async function writeStart({ store }: LookDeps, facts: RolloutFacts, now: number)
   const by = { at: now, actor: 'hub' };
   const { rollout, plan } = facts;
   const targets = await findTargets(store, JSON.parse(rollout.targetJson) as RolloutTarget);
-  const written = await listKnown(store, rollout.id);
-  const members = targets.ok ? await writeMembers(store, rollout, plan, targets.value, now, written) : targets;
-  if (!members.ok) return writeChange(facts, { state: 'aborted', because: explain(members) }, by);
-  const { chunks, devices } = members.value;
+  const chosen = targets.ok ? await chooseMembers(store, rollout, plan, targets.value) : targets;
+  if (!chosen.ok) return writeChange(facts, { state: 'aborted', because: explain(chosen) }, by);
+  const { chunks, devices } = writeMembers(rollout, chosen.value, now, await listKnown(store, rollout.id));
   for (const chunk of chunks.slice(0, -1)) {
     const done = await store.commit(chunk);
     // Somebody else starts it: what is written by then is read again.

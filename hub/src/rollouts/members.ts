@@ -1,11 +1,10 @@
-// Writes the devices of a rollout down when it starts, and those that come later or leave. Never lets one in.
+// Writes the devices of a rollout down when it starts, and those that come later. Never lets one in.
 import { randomBytes } from 'node:crypto';
 import { makeId } from '@drover/core/ids';
 import { matchesQuery, parseQuery } from '@drover/core/query';
 import { accept, type Result, refuse } from '@drover/core/reasons';
 import type { Plan } from '@drover/core/rollout/plan';
-import { assignStages, type Target } from '@drover/core/rollout/stages';
-import { isRolloutEnded } from '@drover/core/rollout/states';
+import { type Assignment, assignStages, type Target } from '@drover/core/rollout/stages';
 import { insertHoldOut, listOpenIn } from '../db/rollout-members.ts';
 import { insertDeployment, insertDeploymentEvent, listLiveRollouts, type RolloutRow } from '../db/rollouts.ts';
 import type { Statement, Store } from '../db/store.ts';
@@ -89,27 +88,22 @@ export interface Members {
   readonly devices: readonly string[];
 }
 
-/** Attempts in one write transaction: some 80 ms. */
+/** Attempts in one write transaction. */
 const CHUNK = 2000;
 
 const cut = <T>(all: readonly T[]): T[][] =>
   Array.from({ length: Math.ceil(all.length / CHUNK) }, (_, i) => all.slice(i * CHUNK, (i + 1) * CHUNK));
 
-/**
- * The targets as attempts in their stages, without those in `written`. A stage that was meant for certain devices and finds none
- * is a mistake.
- */
-export async function writeMembers(
+/** The targets in their stages. A stage that was meant for certain devices and finds none is a mistake. */
+export async function chooseMembers(
   store: Store,
   head: Head,
   plan: Plan,
   targets: readonly Target[],
-  now: number,
-  written: ReadonlySet<string> = new Set(),
-): Promise<Result<Members>> {
-  const { members, heldOut } = assignStages(head.id, plan, targets);
-  if (members.length === 0) return refuse('target_empty', 'All of its targets are held out.');
-  const isFilled = new Set(members.map(({ stage }) => stage));
+): Promise<Result<Assignment>> {
+  const assigned = assignStages(head.id, plan, targets);
+  if (assigned.members.length === 0) return refuse('target_empty', 'All of its targets are held out.');
+  const isFilled = new Set(assigned.members.map(({ stage }) => stage));
   const empty = plan.stages.find(({ select }, i) => select.kind === 'query' && !isFilled.has(i));
   if (empty)
     return refuse(
@@ -117,14 +111,23 @@ export async function writeMembers(
       `stages: "${empty.name}" finds none of the ${targets.length} targets that is in no stage before it.`,
     );
   const conflict = await findConflict(store, head, plan, new Set(targets.map(({ device }) => device)));
-  if (conflict !== undefined) return refuse('rollout_conflict', conflict);
+  return conflict === undefined ? accept(assigned) : refuse('rollout_conflict', conflict);
+}
+
+/** Them as attempts, without those in `written`. */
+export function writeMembers(
+  head: Head,
+  { members, heldOut }: Assignment,
+  now: number,
+  written: ReadonlySet<string> = new Set(),
+): Members {
   const rows = [
     ...members
       .filter(({ device }) => !written.has(device))
       .map(({ device, stage }) => writeAttempt(firstAttempt(head, device, stage), now)),
     ...heldOut.filter((device) => !written.has(device)).map((device) => [insertHoldOut(head.id, device)]),
   ];
-  return accept({ chunks: cut(rows).map((chunk) => chunk.flat()), devices: members.map(({ device }) => device) });
+  return { chunks: cut(rows).map((chunk) => chunk.flat()), devices: members.map(({ device }) => device) };
 }
 
 /** Devices that match now and are in no stage: they come into the last one, under the guards that hold there. */
@@ -138,7 +141,7 @@ export function writeLateJoiners(
   const none: Members = { chunks: [], devices: [] };
   const { query } = JSON.parse(rollout.targetJson) as { query?: string };
   const parsed = query === undefined ? undefined : parseQuery(query);
-  if (!plan.lateJoiners || !parsed?.ok || isRolloutEnded(rollout.state)) return none;
+  if (!parsed?.ok) return none;
   const late = fleet.filter(({ device, labels }) => !known.has(device) && matchesQuery(parsed.value, labels));
   const rows = late.map(({ device }) => writeAttempt(firstAttempt(rollout, device, plan.stages.length - 1), now));
   return { chunks: cut(rows).map((chunk) => chunk.flat()), devices: late.map(({ device }) => device) };

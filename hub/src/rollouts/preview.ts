@@ -2,7 +2,6 @@
 import { makeId } from '@drover/core/ids';
 import { accept, type Result } from '@drover/core/reasons';
 import { checkCompat, type RuntimeLimits } from '@drover/core/rollout/compat';
-import { assignStages } from '@drover/core/rollout/stages';
 import type { Manifest } from '@drover/trust/documents';
 import { writePlan } from '@drover/wire/http/rollout-plan';
 import type { RolloutPreview, RolloutRequest } from '@drover/wire/http/rollouts';
@@ -10,7 +9,7 @@ import { type DeviceRow, listDevicesById, listSlotsOf } from '../db/devices.ts';
 import { listVersionsByManifest } from '../db/models.ts';
 import type { RolloutDeps } from './create.ts';
 import { DEFAULT_SLOT, resolvePlan } from './create.ts';
-import { writeMembers } from './members.ts';
+import { chooseMembers } from './members.ts';
 import { findTargets, findVersion, resolveTarget } from './targets.ts';
 
 type StageView = RolloutPreview['stages'][number];
@@ -107,9 +106,9 @@ export async function previewRollout(
   const { model, manifest, documentJson } = version.value;
   const slot = request.slot ?? DEFAULT_SLOT;
   const id = makeId(now(), new Uint8Array(10));
-  const checked = await writeMembers(store, { id, slot, manifest }, plan.value, targets.value, now());
-  if (!checked.ok) return checked;
-  const { members, heldOut } = assignStages(id, plan.value, targets.value);
+  const chosen = await chooseMembers(store, { id, slot, manifest }, plan.value, targets.value);
+  if (!chosen.ok) return chosen;
+  const { members, heldOut } = chosen.value;
   const ids = targets.value.map(({ device }) => device);
   const [devices, slots] = [
     await inPages(ids, (page) => listDevicesById(store, page)),

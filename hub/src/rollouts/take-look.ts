@@ -1,13 +1,10 @@
 // Takes the look at the answers that is due in a stage which is watched, and writes down what it says. Never judges it.
 import { armsOf } from '@drover/core/rollout/decide';
-import { findDueLook, judgeLook } from '@drover/core/rollout/live';
+import { findDueLook, judgeLook, MOST_ARM } from '@drover/core/rollout/live';
 import { insertLook, listHoldOuts } from '../db/rollout-looks.ts';
 import type { Store } from '../db/store.ts';
 import type { MeasureArms } from '../monitoring/measure-arms.ts';
 import type { RolloutFacts } from './read-snapshot.ts';
-
-/** More devices on a side tell little more, and are read for longer. */
-const MOST_ARM = 200;
 
 /** Whether one was taken: what it says is read again. */
 export async function takeLook(store: Store, measure: MeasureArms, facts: RolloutFacts, now: number): Promise<boolean> {

@@ -39,6 +39,18 @@ export async function resolveTarget(
 
 const readLabels = (labelsJson: string): Record<string, string> => JSON.parse(labelsJson) as Record<string, string>;
 
+export interface FleetDevice extends Target {
+  readonly isOnline: boolean;
+}
+
+/** Every device with its labels, in the order of their ids. */
+export const readFleet = async (store: Store): Promise<readonly FleetDevice[]> =>
+  (await listDeviceLabels(store)).map(({ id, labelsJson, presence }) => ({
+    device: id,
+    labels: readLabels(labelsJson),
+    isOnline: presence === 'online',
+  }));
+
 /** The devices that match now; none is a refusal. */
 export async function findTargets(
   store: Store,
@@ -54,8 +66,6 @@ export async function findTargets(
   }
   const parsed = parseQuery(query);
   if (!parsed.ok) return parsed;
-  const matching = (await listDeviceLabels(store))
-    .map(({ id, labelsJson }) => ({ device: id, labels: readLabels(labelsJson) }))
-    .filter(({ labels }) => matchesQuery(parsed.value, labels));
+  const matching = (await readFleet(store)).filter(({ labels }) => matchesQuery(parsed.value, labels));
   return matching.length > 0 ? accept(matching) : refuse('target_empty', `The query was "${query}".`);
 }

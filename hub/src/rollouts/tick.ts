@@ -4,7 +4,6 @@ import type { Signer } from '@drover/trust/dsse';
 import type { Logger } from 'pino';
 import { commitWithAudit } from '../db/audit.ts';
 import { listDesiredBehind } from '../db/desired.ts';
-import { listDeviceLabels } from '../db/devices.ts';
 import { listDevicesWithWork, listLiveRollouts } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import type { MeasureArms } from '../monitoring/measure-arms.ts';
@@ -12,6 +11,7 @@ import { type DeviceWork, prepareWork } from './apply.ts';
 import { type DesiredPolicy, writePolicy } from './desired-document.ts';
 import { lookAtRollout, takeLateJoiners } from './look.ts';
 import { type DeviceFacts, makeSnapshotReader } from './snapshots.ts';
+import { readFleet } from './targets.ts';
 
 export interface ReconcilerDeps {
   readonly store: Store;
@@ -180,10 +180,7 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
     for (const { id } of live) due.add(id);
     const open = live.filter(({ planJson }) => (JSON.parse(planJson) as { lateJoiners: boolean }).lateJoiners);
     if (open.length === 0) return;
-    const fleet = (await listDeviceLabels(store)).map(({ id, labelsJson }) => ({
-      device: id,
-      labels: JSON.parse(labelsJson) as Record<string, string>,
-    }));
+    const fleet = await readFleet(store);
     for (const rollout of open)
       for (const device of await takeLateJoiners(looking, rollout, fleet)) waiting.add(device);
   }

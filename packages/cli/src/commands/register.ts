@@ -14,9 +14,8 @@ import { readAs, type Static } from '@drover/wire/http/check';
 import { Blob, Confidential, ModelSignature, PrepareResponse, Version } from '@drover/wire/http/models';
 import { Rules } from '@drover/wire/http/rules';
 import type { Command } from 'commander';
-import { parse as parseYaml } from 'yaml';
 import { CliFailure, EXIT, failRefused, failUsage } from '../failure.ts';
-import { readGiven } from '../given-file.ts';
+import { readGiven, readGivenYaml } from '../given-file.ts';
 import { at, type HubClient } from '../hub-client.ts';
 import { formatBytes, shortDigest } from '../table.ts';
 import { type Cli, connect, locateHub, parseList, parseModelName, present } from './common.ts';
@@ -157,16 +156,7 @@ export async function registerBundle(
 
 /** What is not a rule is refused here, before anything is uploaded. */
 export function readRules(cli: Cli, file: string): Rules {
-  let rules: unknown;
-  try {
-    rules = parseYaml(Buffer.from(readGiven(cli, file)).toString('utf8'), { maxAliasCount: 0 });
-  } catch (error) {
-    if (error instanceof CliFailure) throw error;
-    throw failUsage(
-      `"${file}" cannot be read (${error instanceof Error ? (error.message.split('\n')[0] ?? '') : ''}).`,
-    );
-  }
-  const checked = readAs(Rules, rules);
+  const checked = readAs(Rules, readGivenYaml(cli, file));
   if (checked.ok) return checked.value;
   throw failUsage(`"${file}" does not hold rules. ${checked.detail}`, 'See docs/device-rules.md.');
 }

@@ -21,7 +21,7 @@ export const listDeployments = (client: HubClient, rollout: string): Promise<Dep
 
 /** Nothing more happens by itself. */
 const isSettled = ({ state }: RolloutView): boolean =>
-  isRolloutEnded(state) || state === 'paused' || state === 'awaiting_approval' || state === 'draft';
+  isRolloutEnded(state) || state === 'paused' || state === 'awaiting_approval';
 
 /** Undefined when the time ran out. */
 export function followRollout(

@@ -1,5 +1,5 @@
 // Owns how rollouts look on a terminal: lists, one with its stages and history, what one would do. Asks the hub for nothing.
-import { type DeploymentState, TERMINAL } from '@drover/core/deployment/table';
+import { type DeploymentState, SUCCEEDED, TERMINAL } from '@drover/core/deployment/table';
 import { isRolloutEnded } from '@drover/core/rollout/states';
 import type { Static } from '@drover/wire/http/check';
 import type { Deployment, Rollout, RolloutDetail, RolloutPreview } from '@drover/wire/http/rollouts';
@@ -20,9 +20,9 @@ import type { Forecast } from './rollout-forecast.ts';
 export type RolloutView = Static<typeof Rollout>;
 export type DeploymentView = Static<typeof Deployment>;
 
-const GOOD = new Set<string>(['committed', 'already_installed']);
+const isGood = (state: string): boolean => SUCCEEDED.has(state as DeploymentState);
 const isTerminal = (state: string): boolean => TERMINAL.has(state as DeploymentState);
-export const isBad = ({ state }: DeploymentView): boolean => isTerminal(state) && !GOOD.has(state);
+export const isBad = ({ state }: DeploymentView): boolean => isTerminal(state) && !isGood(state);
 
 /** Counts of a rollout in three words a person waits for. */
 export function tallyRollout(counts: Readonly<Record<string, number>>): { done: number; failed: number; open: number } {
@@ -30,7 +30,7 @@ export function tallyRollout(counts: Readonly<Record<string, number>>): { done: 
   let failed = 0;
   let open = 0;
   for (const [state, count] of Object.entries(counts)) {
-    if (GOOD.has(state)) done += count;
+    if (isGood(state)) done += count;
     else if (isTerminal(state)) failed += count;
     else open += count;
   }

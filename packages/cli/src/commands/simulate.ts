@@ -166,7 +166,7 @@ export function addSimulateCommand(program: Command, cli: Cli): void {
     .description(
       'Runs a rollout plan on simulated fleets on virtual time, by the decisions of the hub itself: how long it takes, whether and ' +
         'when it stops itself, how many devices had the version by then. Needs no hub. Simulated devices have the labels line=l0, l1, … and canary=true on ' +
-        'each tenth; answers and their errors are of the same kind as in docs/benchmarks.md.',
+        'each tenth; their answers are of the kind that docs/rollouts.md measures with.',
     )
     .argument('[file]', 'the file of drover rollout start; without it: everyone at once')
     .option('--fleet <n>', 'devices', parseWhole, 1000)

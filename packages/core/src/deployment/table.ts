@@ -21,6 +21,9 @@ export const TERMINAL: ReadonlySet<DeploymentState> = new Set<DeploymentState>([
   'cancelled', 'superseded', 'removed', 'expired', 'timed_out', 'incompatible', 'already_installed',
 ]); // biome-ignore format: one list
 
+/** The device runs what was wished. */
+export const SUCCEEDED: ReadonlySet<DeploymentState> = new Set<DeploymentState>(['committed', 'already_installed']);
+
 /** What can happen to a deployment on the device. */
 export type DeploymentEvent =
   | { readonly kind: 'accept' }

@@ -3,7 +3,7 @@
 //
 // Each device gives one number: its mean since the stage began less its mean before (difference in differences), so that a
 // night, a lot or a site that moves everyone moves nobody. Anytime limits: the two-sided normal mixture boundary (Howard et
-// al., Annals of Statistics 2021, eq. 3.7; as confseq `TwoSidedNormalMixture::bound`, `best_rho`) on the Welch t mapped to
+// al., Annals of Statistics 2021; as confseq `TwoSidedNormalMixture::bound`, `best_rho`) on the Welch t mapped to
 // a normal deviate; their validity over such paths is by simulation, which ships as a test. Planned looks: Welch's t with
 // Bonferroni (design: statistics §4).
 import { normalQuantile, normalSf, studentCdf } from '@drover/sketch/special';

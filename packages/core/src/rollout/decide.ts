@@ -9,7 +9,7 @@ import { type GateResult, judgeFailures } from './gate.ts';
 import { weighErrors } from './limit.ts';
 import { findDueLook, judgeLooks, type LiveResult, type LookResult, lookTimeMs } from './live.ts';
 import { isBusy, isFailed, isOpen, isOwed, isThrough, isTold, isWaiting, type Member } from './members.ts';
-import type { Plan, StagePlan } from './plan.ts';
+import { isPaced, type Plan, type StagePlan } from './plan.ts';
 import { REPLACEABLE } from './reconcile.ts';
 import type { PauseReason, RolloutState, StagePhase } from './states.ts';
 
@@ -136,7 +136,8 @@ function planDeadlines(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
     if (!isBusy(member) || member.purpose === 'revert') continue;
     if (isTold(member)) {
       if (now <= (member.admittedAt ?? now) + snapshot.plan.deadlines.acceptMs) continue;
-      if (!isPacedAway(member, snapshot.plan)) continue;
+      // One that is away holds a place only where places are counted.
+      if (member.isOnline || !isPaced(snapshot.plan)) continue;
       withdrawn.push(member.deployment);
       continue;
     }
@@ -152,10 +153,6 @@ function planDeadlines(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
   if (withdrawn.length > 0) steps.push({ kind: 'withdraw', deployments: withdrawn });
   return steps;
 }
-
-/** One that is away holds a place only where places are counted. */
-const isPacedAway = (member: Member, plan: Plan): boolean =>
-  !member.isOnline && (plan.maxInFlight !== null || plan.ramp !== null || plan.disruption.length > 0);
 
 const triesLeft = ({ code, attempt }: Member, { retries }: Plan): boolean => {
   if (code === undefined || !isReasonCode(code)) return false;
@@ -180,18 +177,11 @@ function planExpiry({ members, plan, startedAt }: RolloutSnapshot, now: number):
     }));
 }
 
-const cancel = (member: Member, detail: string): RolloutStep => ({
-  kind: 'end',
-  deployment: member.deployment,
-  to: 'cancelled',
-  detail,
-});
-
 /** Until a device switches it can still be called off; from there on it ends by itself. */
 const planCancels = (members: readonly Member[], detail: string): RolloutStep[] =>
   installs(members)
     .filter((m) => isOpen(m) && REPLACEABLE.has(m.state) && REPLACEABLE.has(m.claim ?? 'offered'))
-    .map((m) => cancel(m, detail));
+    .map((m) => ({ kind: 'end', deployment: m.deployment, to: 'cancelled', detail }));
 
 const FAILED_TO = { pause: 'paused', rollback: 'rolling_back', abort: 'aborting' } as const;
 

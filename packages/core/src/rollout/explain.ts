@@ -30,7 +30,6 @@ function explainWait({ wait, detail }: Blocked): string {
 }
 
 const STOPPED: Readonly<Partial<Record<RolloutSnapshot['state'], string>>> = {
-  draft: 'The rollout is a draft.',
   awaiting_approval: 'The rollout waits for people to agree.',
   scheduled: 'The rollout has not begun.',
   rolling_back: 'The rollout is rolled back.',

@@ -2,7 +2,7 @@
 //
 // An e-process for "the share of failures is at most `ok`": a start mixed from the likelihood ratio of the whole stage
 // (Wald, Sequential Analysis, 1947) and the Shiryaev-Roberts sum over every place at which it may have turned bad, each
-// divided by the devices of the stage (Shin, Ramdas, Rinaldo: E-detectors, 2023, §2). Both start at 1 at most in the mean
+// divided by the devices of the stage (Shin, Ramdas, Rinaldo: E-detectors, 2023). Both start at 1 at most in the mean
 // and never grow in the mean beyond it while the share is at most `ok`, so that by Ville's and Doob's inequality the chance
 // that it ever reaches 1 ÷ alpha is at most alpha. With 1 % against 5 % three failures in a row are enough at alpha 0.01,
 // five at 0.001 (design: rollouts §7.1); a version that turns bad after thousands of good devices is found after about ten.

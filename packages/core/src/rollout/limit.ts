@@ -1,7 +1,7 @@
 // Decides how surely a device fails more often than it may, however often one looks at its counts. Never acts on it.
 //
 // An e-process for "the share of errors is at most `limit`": the likelihood ratio against shares above it, mixed by
-// Jeffreys' Beta(½, ½) cut off at the limit (Robbins, Annals of Mathematical Statistics 1970; Howard et al. 2021, §3).
+// Jeffreys' Beta(½, ½) cut off at the limit (Robbins, Annals of Mathematical Statistics 1970; Howard et al. 2021).
 // Each ratio against a share above the limit shrinks in the mean while the true share is below it, so that by Ville's
 // inequality the chance that the mixture ever reaches 1 ÷ alpha is at most alpha. Answers of one device resemble each other: a burst
 // of errors counts as what it is, for a limit on one device is meant for bursts too.

@@ -56,6 +56,9 @@ export interface LookResult {
   readonly control: number;
 }
 
+/** Devices on a side that are compared: more tell little more, and are read for longer. */
+export const MOST_ARM = 200;
+
 /** Answers and failures weigh as much as mistakes, and each twice as much as time (design: statistics §4, step 0). */
 const WEIGHTS: Readonly<Record<LiveMetric, number>> = { errors: 2, mistakes: 2, latency: 1 };
 

@@ -1,5 +1,5 @@
 // Owns what a rollout decision knows of each of its devices, and what that makes of it: waiting, busy, through, failed, owed.
-import { type DeploymentState, TERMINAL } from '../deployment/table.ts';
+import { type DeploymentState, SUCCEEDED, TERMINAL } from '../deployment/table.ts';
 
 /** One device of a rollout: its newest attempt. Ids sort by age; those of one stage by its order. */
 export interface Member {
@@ -35,7 +35,6 @@ export interface Member {
   readonly errors: number;
 }
 
-const GOOD: ReadonlySet<DeploymentState> = new Set<DeploymentState>(['committed', 'already_installed']);
 /** Ended on the device and not well: what a version is judged by. */
 const BAD: ReadonlySet<DeploymentState> = new Set<DeploymentState>([
   'rejected',
@@ -45,7 +44,7 @@ const BAD: ReadonlySet<DeploymentState> = new Set<DeploymentState>([
 ]);
 
 export const isOpen = ({ state }: Member): boolean => !TERMINAL.has(state);
-export const isThrough = ({ state }: Member): boolean => GOOD.has(state);
+export const isThrough = ({ state }: Member): boolean => SUCCEEDED.has(state);
 /** A timeout counts from when the device had taken the offer: before that it has not tried. */
 export const isFailed = ({ state, claim }: Member): boolean =>
   BAD.has(state) || (state === 'timed_out' && claim !== null);

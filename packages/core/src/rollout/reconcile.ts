@@ -163,7 +163,12 @@ function decideQueued(d: DeploymentSnapshot, snapshot: DeviceSnapshot, hasOlder:
 /** It waits for its rollout, and the device has said nothing about it. */
 const isHeld = (d: DeploymentSnapshot): boolean => d.state === 'queued' && !d.isAdmitted && d.claim === undefined;
 
-const CALLED_BACK: ReadonlySet<DeploymentState> = new Set<DeploymentState>(['cancelled', 'timed_out', 'expired']);
+/** Ends by the hub after which the device's document goes back to what was good. */
+export const CALLED_BACK: ReadonlySet<DeploymentState> = new Set<DeploymentState>([
+  'cancelled',
+  'timed_out',
+  'expired',
+]);
 
 /** A wish that was called back becomes what was good, unless the device is past the point of return. */
 function decideCalledBack(

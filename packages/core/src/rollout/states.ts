@@ -1,14 +1,13 @@
 // Owns the states of a rollout and of its stages, and every legal transition (design: rollouts §2.1). Never acts.
 
 export const ROLLOUT_STATES = [
-  'draft', 'awaiting_approval', 'scheduled', 'running', 'paused', 'rolling_back', 'aborting',
+  'awaiting_approval', 'scheduled', 'running', 'paused', 'rolling_back', 'aborting',
   'completed', 'rolled_back', 'rollback_incomplete', 'aborted', 'superseded',
 ] as const; // biome-ignore format: one list
 export type RolloutState = (typeof ROLLOUT_STATES)[number];
 
 /** state → what it may become. A state that leads nowhere is terminal and absorbs. */
 const NEXT: Readonly<Record<RolloutState, readonly RolloutState[]>> = {
-  draft: ['awaiting_approval', 'scheduled', 'aborted'],
   awaiting_approval: ['scheduled', 'aborted'],
   scheduled: ['running', 'aborted'],
   running: ['paused', 'completed', 'rolling_back', 'aborting', 'superseded'],

@@ -127,7 +127,7 @@ describe('a virtual rollout', () => {
   });
 });
 
-const NUMBER_OF_STATES = 5;
+const MOST_CONTROLS = 5;
 
 describe('whatever the fleet does and whenever people step in', () => {
   const share = fc.constantFrom(0, 0.1, 0.5, 0.9);
@@ -157,7 +157,7 @@ describe('whatever the fleet does and whenever people step in', () => {
       fc.integer({ min: 1, max: 300 }),
       fc.constantFrom<RolloutState>('paused', 'running', 'rolling_back', 'aborting'),
     ),
-    { maxLength: NUMBER_OF_STATES },
+    { maxLength: MOST_CONTROLS },
   );
 
   /** Everything that must hold at each single decision. */

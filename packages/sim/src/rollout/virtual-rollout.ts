@@ -8,9 +8,10 @@ import {
   type RolloutSnapshot,
   type RolloutStep,
 } from '@drover/core/rollout/decide';
-import { findDueLook, judgeLook, type LookResult } from '@drover/core/rollout/live';
+import { findDueLook, judgeLook, type LookResult, MOST_ARM } from '@drover/core/rollout/live';
 import { isWaiting, type Member } from '@drover/core/rollout/members';
 import type { Plan } from '@drover/core/rollout/plan';
+import { CALLED_BACK } from '@drover/core/rollout/reconcile';
 import { assignStages } from '@drover/core/rollout/stages';
 import { isRolloutEnded, type PauseReason, type RolloutState, type StagePhase } from '@drover/core/rollout/states';
 import { openStream } from '../random.ts';
@@ -45,10 +46,6 @@ export interface VirtualOptions {
 
 export const NEW_VERSION = 'v2';
 export const OLD_VERSION = 'v1';
-/** What was wished is not any more; the document goes back to what was good. */
-const CALLED_BACK: ReadonlySet<DeploymentState> = new Set<DeploymentState>(['cancelled', 'timed_out', 'expired']);
-/** As many devices of a side are compared by the hub. */
-const MOST_ARM = 200;
 /** Deadlines are looked for by the clock alone. */
 const LOOK_MS = 600_000;
 const ROLLOUT = '0123456789abcdef0123456789abcdef';
