@@ -29,8 +29,6 @@ function copyPlan(plan: Plan, { stages }: RolloutPreview): Plan {
     }),
     // How machines share lines is not known here.
     disruption: [],
-    startAt: null,
-    approvals: 0,
   };
 }
 

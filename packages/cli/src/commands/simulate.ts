@@ -143,11 +143,9 @@ function simulate(cli: Cli, file: string | undefined, options: SimulateOptions):
   const body = file === undefined ? undefined : readRequest(cli, file).plan;
   const plan = body ? readPlan(body, () => undefined) : { ok: true as const, value: DEPLOY_PLAN };
   if (!plan.ok) throw failRefused(plan);
-  // The clock of a simulation begins at 0.
-  const used: Plan = { ...plan.value, startAt: null, approvals: 0 };
   const progress = openProgress(cli.shell, options.json === true);
   const done = simulateRollout({
-    plan: used,
+    plan: plan.value,
     fleet: { devices: options.fleet, perLine: options.perLine, ...readFleet(options) },
     runs: options.runs,
     seed: options.seed,
@@ -155,7 +153,7 @@ function simulate(cli: Cli, file: string | undefined, options: SimulateOptions):
     onRun: (n) => progress.show(`${n} of ${options.runs} runs`),
   });
   progress.end();
-  present(cli, options, done, () => `${tableFor(cli, COLUMNS, linesOf(done), '')}\n${lastWord(done.runs, used)}`);
+  present(cli, options, done, () => `${tableFor(cli, COLUMNS, linesOf(done), '')}\n${lastWord(done.runs, plan.value)}`);
 }
 
 export function addSimulateCommand(program: Command, cli: Cli): void {

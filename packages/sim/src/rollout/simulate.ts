@@ -69,7 +69,16 @@ export interface Simulation {
   readonly states: Readonly<Partial<Record<RolloutState, number>>>;
 }
 
-export function simulateRollout(options: SimulationOptions): Simulation {
+/** A simulation begins at 0, nobody has to agree, and its devices answer but are not counted one by one. */
+const fitPlan = (plan: Plan): Plan => ({
+  ...plan,
+  startAt: null,
+  approvals: 0,
+  stages: plan.stages.map((stage) => ({ ...stage, minPredictions: 0 })),
+});
+
+export function simulateRollout(given: SimulationOptions): Simulation {
+  const options = { ...given, plan: fitPlan(given.plan) };
   const runs: RunResult[] = [];
   const states: Partial<Record<RolloutState, number>> = {};
   for (let i = 0; i < options.runs; i++) {
