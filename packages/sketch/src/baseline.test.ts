@@ -75,11 +75,17 @@ describe('a baseline built from columns', () => {
         const built = buildBaseline([{ name: 'x', values: Float64Array.from(list) }]);
         expect(built.ok).toBe(usable > 0);
         if (!built.ok) return;
-        const feature = built.value.features[0] as NumericFeature;
+        expect(parseBaseline(encodeBaseline(built.value))).toEqual({ ok: true, value: built.value });
+        const feature = built.value.features[0];
+        // Of 0 and 1 alone, both of them, a column is a truth value: a category with nothing to cut.
+        const isTruth =
+          list.includes(0) && list.includes(1) && list.every((x) => x === 0 || x === 1 || Number.isNaN(x));
+        expect(feature?.kind).toBe(isTruth ? 'categorical' : 'numeric');
+        if (feature?.kind !== 'numeric') return;
         expect(feature.edges).toEqual(feature.edges.map(Math.fround));
         expect([sum(feature.refCounts), feature.missing]).toEqual([usable, list.length - usable]);
-        expect(parseBaseline(encodeBaseline(built.value))).toEqual({ ok: true, value: built.value });
       }),
+      { examples: [[[0, 1]], [[1, 0, Number.NaN]], [[0, 1, Number.POSITIVE_INFINITY]]] },
     );
   });
 
