@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { makeId } from '@drover/core/ids';
 import { accept, type Result } from '@drover/core/reasons';
+import { SHADOW_FEATURE } from '@drover/core/shadow';
 import type { Logger } from 'pino';
 import { type AgentLoop, startLoop } from './agent.ts';
 import { startCapture } from './capture/start.ts';
@@ -60,7 +61,7 @@ export interface RunningAgent {
 
 const LABEL_FLUSH_MS = 2000;
 /** What hello says this agent can do beside the contract of 0.1. */
-const FEATURES = ['pieces', 'broadcast', 'delta/1', 'sealed/1'];
+const FEATURES = ['pieces', 'broadcast', 'delta/1', 'sealed/1', SHADOW_FEATURE];
 /** After a connect, the desired document comes first; without one a download goes on after this time. */
 const ENTITLED_MS = 2000;
 /** A connected agent that ends waits this long for the hub to take the last windows; the outbox keeps them otherwise. */
@@ -155,7 +156,7 @@ export async function startAgent(config: RunConfig, log: Logger): Promise<Result
   const answers = makeAnswerCounts();
   const capturing = startCapture({ db, config, bootId, now: clock.now, random: Math.random, outbox });
   const admission = makeAdmission({
-    windows, labels, bootId, ring, mono: clock.mono, decisions: decisions.log, answers, capture: capturing?.capture, personal: new Set(config.personal), slots, load,
+    windows, labels, bootId, ring, mono: clock.mono, decisions: decisions.log, answers, capture: capturing?.capture, personal: new Set(config.personal), slots, served, load,
     log: (message, detail) => log.warn(detail, message),
   }); // biome-ignore format: one record
 

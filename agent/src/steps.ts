@@ -3,6 +3,7 @@ import { type BackoffPolicy, backoffMs } from '@drover/core/backoff';
 import type { AgentStep, AgentStepKind, AgentSteps } from '@drover/core/deployment/plan';
 import { applyEvent, type DeploymentEvent, type DeploymentRecord } from '@drover/core/deployment/table';
 import { REASONS, type ReasonCode, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { isShadow, slotBeside } from '@drover/core/shadow';
 import type { Manifest } from '@drover/trust/documents';
 import type { Clock } from './clock.ts';
 import type { Fetcher } from './link/download.ts';
@@ -87,6 +88,12 @@ export function makeExecutors(deps: StepDeps): Executors {
     loadFailed.delete(slot);
   }
 
+  function leave(slot: string): void {
+    slots.remove(slot);
+    served.remove(slot, 'version');
+    loadFailed.delete(slot);
+  }
+
   /** Brings blobs again that were whole once and are damaged on the disk now. */
   async function repair(digest: string, signal: AbortSignal): Promise<boolean> {
     const manifest = manifestOf(digest);
@@ -143,7 +150,7 @@ export function makeExecutors(deps: StepDeps): Executors {
         deploymentId, slot, manifest, generation, state: 'offered', tries: 0, crashes: 0, enteredAt: now, revision: 1,
       }; // biome-ignore format: one record
       const held = manifestOf(manifest);
-      const isAllowed = deps.allowedSlots?.has(slot) ?? true;
+      const isAllowed = deps.allowedSlots?.has(slotBeside(slot)) ?? true;
       const wrong = !isAllowed ? refuse('slot_not_allowed', `Slot "${slot}".`) : held.ok ? undefined : held;
       const event: DeploymentEvent = wrong
         ? { kind: 'reject', code: wrong.code, detail: wrong.detail }
@@ -242,6 +249,11 @@ export function makeExecutors(deps: StepDeps): Executors {
 
     async rollBack({ deployment }) {
       const { slot, manifest } = deployment;
+      if (isShadow(slot)) {
+        leave(slot);
+        move(deployment, { kind: 'rolledBack' });
+        return;
+      }
       if (slots.read(slot)?.active === manifest && !slots.revert(slot)) {
         move(deployment, {
           kind: 'rollBackFailed',
@@ -270,12 +282,16 @@ export function makeExecutors(deps: StepDeps): Executors {
       move(deployment, { kind: 'rolledBack' });
     },
 
+    async dropShadow({ slot }) {
+      leave(slot);
+      sweep();
+      log('info', 'the shadow is gone: nobody wishes it any more', { slot });
+    },
+
     async empty({ slot, deploymentId, generation }) {
       const now = clock.now();
       const manifest = slots.read(slot)?.active ?? '0'.repeat(64);
-      slots.remove(slot);
-      served.remove(slot, 'version');
-      loadFailed.delete(slot);
+      leave(slot);
       const record: DeploymentRecord = {
         deploymentId, slot, manifest, generation, state: 'committed', tries: 0, crashes: 0, enteredAt: now, revision: 1,
       }; // biome-ignore format: one record

@@ -1,4 +1,5 @@
-// Keeps, for a while, the few rows that are worth a look (unsure, novel, random) and hands them to the outbox within the budget of
+// Keeps, for a while, the few rows that are worth a look (unsure, novel, random,
+// not what the shadow says) and hands them to the outbox within the budget of
 // the day. Opened only where the device allows raw samples to leave it; never sees a field that is personal.
 import type { RowAnswer } from '@drover/infer/predictor';
 import { encodeEntry } from '@drover/wire/encode';
@@ -24,6 +25,8 @@ export interface CaptureOf {
 
 export interface CaptureStream {
   consider(number: number, x: Float32Array, c: readonly string[], answer: RowAnswer): void;
+  /** The shadow answered something else; the arrays are the caller's no more. */
+  disagreed(number: number, gap: number, x: Float32Array, c: readonly string[], answer: RowAnswer): void;
 }
 
 export interface Capture {
@@ -87,7 +90,7 @@ export function openCapture({ bootId, now, random, budget, outbox }: CaptureDeps
 
   /** Each row once, the kinds in turn, so that a small budget has some of each. */
   function choose({ best }: Kept): Sample[] {
-    const lists = [best.novel.drain(), best.unsure.drain(), best.random.drain()];
+    const lists = [best.disagree.drain(), best.novel.drain(), best.unsure.drain(), best.random.drain()];
     const chosen = new Map<string, Sample>();
     for (let i = 0; i < KEPT; i++)
       for (const list of lists) {
@@ -118,7 +121,7 @@ export function openCapture({ bootId, now, random, budget, outbox }: CaptureDeps
       const key = `${of.slot} ${of.manifest}`;
       const kept: Kept = all.get(key) ?? {
         of,
-        best: { unsure: new Best(KEPT), novel: new Best(KEPT), random: new Best(KEPT) },
+        best: { disagree: new Best(KEPT), unsure: new Best(KEPT), novel: new Best(KEPT), random: new Best(KEPT) },
       };
       all.set(key, kept);
       const { best } = kept;
@@ -133,6 +136,9 @@ export function openCapture({ bootId, now, random, budget, outbox }: CaptureDeps
           const score = gauge?.score(x, c) ?? 0;
           if (gauge && score > gauge.cut && best.novel.wants(-score))
             best.novel.put(-score, take('novel', score, number, x, c, answer));
+        },
+        disagreed(number, gap, x, c, answer) {
+          if (best.disagree.wants(-gap)) best.disagree.put(-gap, take('disagree', gap, number, x, c, answer));
         },
       };
     },

@@ -8,6 +8,7 @@ import type { ClosedBy, SlotRole, WindowId } from '@drover/wire/messages';
 import type { Clock } from '../clock.ts';
 import { DAY_MS, type DayBudget } from '../store/day-budget.ts';
 import type { Outbox } from '../store/outbox.ts';
+import { AgreementCounts } from './agreement-counts.ts';
 import { boundaryAfter, chooseDetail, DETAILS, type Detail, type WindowCost } from './detail.ts';
 
 export interface WindowPolicy {
@@ -48,6 +49,8 @@ export interface Stream {
   readonly manifest: string;
   id: WindowId;
   errors: number;
+  /** Of a shadow: how far it agrees with the model that answers. */
+  readonly agreement: AgreementCounts | undefined;
   firstMono: number;
   /** Notes one prediction at monotonic time `mono`; closes the window when it is full. */
   noteRow(mono: number): void;
@@ -145,6 +148,7 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
         rows: sketch.rowCount,
         errors: stream.errors,
         closedBy,
+        ...(stream.agreement && { agreement: stream.agreement.drain() }),
         stats: sketch.encode(detail().windows),
       };
       // Counted before it is queued: what a crash loses was paid for, and never the other way round.
@@ -173,6 +177,7 @@ export function openWindowBook(deps: WindowDeps): WindowBook {
       manifest,
       id: begin(allocate(), now, now),
       errors: 0,
+      agreement: role === 'shadow' ? new AgreementCounts() : undefined,
       firstMono: clock.mono(),
       noteRow(mono) {
         lastMono = mono;

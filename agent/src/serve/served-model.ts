@@ -11,6 +11,7 @@ import type { DecisionContext, DecisionLog } from '../decisions/log.ts';
 import type { PredictionRing } from '../observe/predictions.ts';
 import type { Stream } from '../observe/windows.ts';
 import type { AnswerCounts } from './answer-counts.ts';
+import type { Beside } from './beside.ts';
 import { makeBreaker } from './breaker.ts';
 import type { LoadedModel } from './bundle.ts';
 import { type FieldReader, type Fields, makeFieldReader } from './fields.ts';
@@ -41,6 +42,8 @@ export interface ServedModel extends LoadedModel {
   predict(fields: Fields, because?: AnswerReason): Promise<NamedAnswer | Refusal>;
   /** A sensor reading: what cannot be used counts as missing. Answers the prediction's id. */
   sense(fields: Fields): Promise<{ readonly ok: true; readonly predictionId: string } | Refusal>;
+  /** The same with the answer. */
+  predictLenient(fields: Fields): Promise<NamedAnswer | Refusal>;
   /** Raw tensors of `rows` rows; all outputs. `firstId` names the first row's prediction, the others follow. */
   infer(feeds: Feeds): Promise<{ readonly ok: true; readonly outputs: Outputs; readonly firstId?: string } | Refusal>;
   /** The model stays loaded until `use` is done. */
@@ -62,6 +65,8 @@ export interface ServeDeps {
   readonly capture?: Pick<Capture, 'open'> | undefined;
   /** Names of fields whose values are neither counted, kept, logged nor sent. */
   readonly personal?: ReadonlySet<string> | undefined;
+  /** Who sees what was answered; undefined for a model that never answers by itself. */
+  readonly beside?: Beside | undefined;
   /** The model before this one in its slot, where it can be had. */
   readonly understudy?: (() => Promise<ServedModel | undefined>) | undefined;
 }
@@ -71,7 +76,7 @@ const NO_SCORES = new Float64Array(0);
 export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps): ServedModel {
   const { predictor } = model;
   const { judge } = model;
-  const { bootId, ring, mono, decisions, answers } = deps;
+  const { bootId, ring, mono, decisions, answers, beside } = deps;
   const withholding = deps.personal && makeWithholding(model.manifest, deps.personal);
   const context: DecisionContext = {
     slot: stream.slot,
@@ -183,27 +188,39 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     }
     const { x, c } = reader.row;
     const start = mono();
-    if (predictor.predictRowSync) return finishRow(reader, predictor.predictRowSync(x, c), start, because, then);
+    const finish = (given: RowAnswer | Refusal): T | Refusal => {
+      const number = settle(reader, given, start, because);
+      if (typeof number !== 'number') return number;
+      if (!given.ok) return refuse('run_failed', '');
+      if (beside?.wants()) show(beside, named, isStrict, reader, given, number);
+      return then(given, number, because);
+    };
+    if (predictor.predictRowSync) return finish(predictor.predictRowSync(x, c));
     running += 1;
     return predictor
       .predictRow(x, c)
-      .then((given) => finishRow(reader, given, start, because, then))
+      .then(finish)
       .finally(() => {
         running -= 1;
         release();
       });
   }
 
-  function finishRow<T>(
-    reader: FieldReader,
-    given: RowAnswer | Refusal,
-    start: number,
-    because: AnswerReason | undefined,
-    then: Then<T>,
-  ): T | Refusal {
-    const number = settle(reader, given, start, because);
-    if (typeof number !== 'number' || !given.ok) return typeof number === 'number' ? refuse('run_failed', '') : number;
-    return then(given, number, because);
+  /** Shows what was answered to the one beside. What it may keep is what may leave the device. */
+  function show(to: Beside, named: Fields, isStrict: boolean, reader: FieldReader, given: RowAnswer, number: number) {
+    const kept = captured && {
+      x: reader.row.x.slice(),
+      c: [...reader.row.c],
+      answer: { ...given, probabilities: Float64Array.from(given.probabilities) },
+    };
+    to.take({
+      fields: named,
+      isStrict,
+      label: classes.length === 0 ? undefined : (classes[given.classIndex] ?? ''),
+      probability: given.probabilities[given.classIndex] ?? Number.NaN,
+      value: given.value,
+      onDisagree: (gap) => kept && captured?.disagreed(number, gap, kept.x, kept.c, kept.answer),
+    });
   }
 
   const { model: name, version } = model.manifest;
@@ -284,6 +301,7 @@ export function serveModel(model: LoadedModel, stream: Stream, deps: ServeDeps):
     failures: () => failures,
     predict,
     sense: async (named) => runRow(named, false, undefined, nameId),
+    predictLenient: async (named) => runRow(named, false, undefined, nameAnswer),
     async infer(feeds) {
       const start = mono();
       let outputs: Outputs;

@@ -1,10 +1,11 @@
 // Owns which model answers in each slot of this process. Never decides when to switch and never touches the disk.
 import { accept, type Result, refuse } from '@drover/core/reasons';
+import { isShadow } from '@drover/core/shadow';
 import type { ServedModel } from './served-model.ts';
 
 export interface ServedSlots {
   get(slot: string): ServedModel | undefined;
-  /** The model, or slot_empty. */
+  /** The model that answers, or slot_empty: a shadow never does. */
   find(slot: string): Result<ServedModel>;
   list(): [string, ServedModel][];
   /** From the next request on `model` answers; the one before is retired. */
@@ -20,7 +21,7 @@ export function makeServedSlots(): ServedSlots {
   return {
     get: (slot) => models.get(slot),
     find(slot) {
-      const model = models.get(slot);
+      const model = isShadow(slot) ? undefined : models.get(slot);
       return model ? accept(model) : refuse('slot_empty', `Slot "${slot.slice(0, 64)}".`);
     },
     list: () => [...models],

@@ -26,7 +26,7 @@ import { type DeviceRow, readDevice } from '../db/devices.ts';
 import type { Statement, Store } from '../db/store.ts';
 import { type OutboxRow, readOutbox } from '../db/uplink.ts';
 import type { Ingest } from '../uplink/ingest.ts';
-import { writeSlots } from '../uplink/store-report.ts';
+import { writeCapabilities, writeSlots } from '../uplink/store-report.ts';
 import { freshSession, type UplinkSession } from '../uplink/uplink-session.ts';
 import { type ReportFacts, readReport } from './read-report.ts';
 import { type SpooledReport, spoolReport } from './spool.ts';
@@ -133,7 +133,7 @@ export function makeImporter(deps: CarryDeps): Importer {
     const facts = {
       id: device, bootId, outboxId,
       agentVersion: hello.agentVersion,
-      capabilitiesJson: JSON.stringify(hello.capabilities),
+      capabilitiesJson: writeCapabilities(hello),
       reportedGeneration: hello.generation,
       stateRevision: state?.revision ?? 0,
       healthJson: state ? JSON.stringify(state.health) : null,

@@ -1,6 +1,7 @@
 // Owns the SQL about what a rollout decision rests on: the newest attempt of each of its devices, and who is away or busy.
 // Never decides anything.
 import { DEVICE_STATES, type DeploymentState, HUB_STATES, SUCCEEDED } from '@drover/core/deployment/table';
+import type { SlotRole } from '@drover/wire/messages';
 import { sql } from 'kysely';
 import { OPEN_STATES } from './rollouts.ts';
 import type { Presence } from './schema.ts';
@@ -190,7 +191,12 @@ export const listOpenIn = (
 /** Answers of each device with the version in windows that begin at `from` or later, and requests without one. */
 export const countAnswers = async (
   store: Store,
-  { manifest, slot, from }: { readonly manifest: string; readonly slot: string; readonly from: number },
+  {
+    manifest,
+    slot,
+    role,
+    from,
+  }: { readonly manifest: string; readonly slot: string; readonly role: SlotRole; readonly from: number },
 ): Promise<ReadonlyMap<string, { readonly answers: number; readonly errors: number }>> => {
   const rows = await store.rows(
     query(
@@ -200,7 +206,7 @@ export const countAnswers = async (
         .where('startAt', '>=', from)
         .where('manifest', '=', manifest)
         .where('slot', '=', slot)
-        .where('role', '=', 'active')
+        .where('role', '=', role)
         .groupBy('device'),
     ),
   );

@@ -2,6 +2,7 @@
 import type { DeploymentState } from '@drover/core/deployment/table';
 import type { LiveMetric } from '@drover/core/rollout/live';
 import type { PauseReason, RolloutState, StagePhase, Verdict } from '@drover/core/rollout/states';
+import type { Agreement } from '@drover/core/shadow';
 import type { Generated } from 'kysely';
 
 export interface RolloutsTable {
@@ -119,6 +120,20 @@ export interface RolloutLooksTable {
   readonly high: number | null;
 }
 
+/** How far the shadow of a slot agreed with the model that answers, in one window. */
+export interface AgreementsTable extends Agreement {
+  readonly id: Generated<number>;
+  /** The slot that answers. */
+  readonly slot: string;
+  /** Of the shadow. */
+  readonly manifest: string;
+  readonly startAt: number;
+  readonly device: string;
+  readonly bootId: string;
+  readonly number: number;
+  readonly receivedAt: number;
+}
+
 /** A label query that was given a name. */
 export interface DeviceGroupsTable {
   readonly name: string;
@@ -138,4 +153,5 @@ export interface RolloutTables {
   readonly rolloutEvents: RolloutEventsTable;
   readonly rolloutLooks: RolloutLooksTable;
   readonly deviceGroups: DeviceGroupsTable;
+  readonly agreements: AgreementsTable;
 }

@@ -2,6 +2,7 @@
 // Each day of a stream is one transaction, so a crash loses and doubles nothing. Never decides what a day comes to.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { dropAgreements } from '../db/agreements.ts';
 import type { Statement, Store } from '../db/store.ts';
 import {
   DAY_MS,
@@ -111,7 +112,8 @@ export function startRetention(deps: RetentionDeps): Retention {
     const days = await dropSlices((limit) => dropDays(firstDay, limit));
     const logs = await dropSlices((limit) => dropLogs(before, limit));
     const refused = await dropSlices((limit) => dropQuarantine(before, limit));
-    return summed || days || logs || refused;
+    const agreements = await dropSlices((limit) => dropAgreements(before, limit));
+    return agreements || summed || days || logs || refused;
   }
 
   const tidy = (): Promise<boolean> => {

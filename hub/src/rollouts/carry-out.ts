@@ -1,6 +1,7 @@
 // Turns the steps of a rollout into one compare-and-set commit with event and audit rows. Never decides a step.
 import type { RolloutStep } from '@drover/core/rollout/decide';
 import { isRolloutEnded } from '@drover/core/rollout/states';
+import { isShadow } from '@drover/core/shadow';
 import type { AuditEntry } from '@drover/trust/audit/chain';
 import { insertRolloutEvent } from '../db/rollout-history.ts';
 import type { MemberRow } from '../db/rollout-members.ts';
@@ -160,7 +161,14 @@ function writeStep(facts: RolloutFacts, step: RolloutStep, now: number): Rollout
         by,
       );
     case 'become':
-      return writeChange(facts, { state: step.state, reason: step.reason ?? null, because: step.because }, by);
+      return {
+        ...writeChange(facts, { state: step.state, reason: step.reason ?? null, because: step.because }, by),
+        // Shadows go with their rollout.
+        devices:
+          isShadow(facts.rollout.slot) && isRolloutEnded(step.state)
+            ? [...facts.rows.values()].map(({ device }) => device)
+            : [],
+      };
     default:
       return step satisfies never;
   }

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { makeId } from '@drover/core/ids';
 import { accept, type Result, refuse } from '@drover/core/reasons';
-import { DEPLOY_PLAN, type Plan } from '@drover/core/rollout/plan';
+import { DEPLOY_PLAN, findSlotProblem, type Plan } from '@drover/core/rollout/plan';
 import type { RolloutState } from '@drover/core/rollout/states';
 import { readPlan } from '@drover/wire/http/rollout-plan';
 import type { RolloutRequest } from '@drover/wire/http/rollouts';
@@ -26,10 +26,15 @@ export interface RolloutDeps {
 /** The slot of a rollout that names none. */
 export const DEFAULT_SLOT = 'default';
 
-export async function resolvePlan(store: Store, { plan }: Pick<RolloutRequest, 'plan'>): Promise<Result<Plan>> {
-  if (!plan) return accept(DEPLOY_PLAN);
-  const groups = new Map((await listGroups(store)).map(({ name, query }) => [name, query]));
-  return readPlan(plan, (group) => groups.get(group));
+/** The plan, when it can be meant for the slot. */
+export async function resolvePlan(
+  store: Store,
+  { plan, slot }: Pick<RolloutRequest, 'plan' | 'slot'>,
+): Promise<Result<Plan>> {
+  const groups = plan ? new Map((await listGroups(store)).map(({ name, query }) => [name, query])) : undefined;
+  const read = plan ? readPlan(plan, (group) => groups?.get(group)) : accept(DEPLOY_PLAN);
+  const problem = read.ok ? findSlotProblem(read.value, slot ?? DEFAULT_SLOT) : undefined;
+  return problem === undefined ? read : refuse('plan_invalid', problem);
 }
 
 /** What people agree to: another version, target, stage or limit is another hash. */

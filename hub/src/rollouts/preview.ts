@@ -44,7 +44,7 @@ function viewStage(
   name: string,
   own: readonly string[],
   fleet: Fleet,
-  manifest: string,
+  { manifest, slot }: { readonly manifest: string; readonly slot: string },
   document: Manifest,
 ): StageView {
   const never = new Map<string, { code: string; detail: string; devices: number; examples: string[] }>();
@@ -65,7 +65,7 @@ function viewStage(
     }
     const limits = row && readLimits(row);
     if (!limits) unheard++;
-    const compat = limits ? checkCompat(document.runtime, limits) : accept(undefined);
+    const compat = limits ? checkCompat(document.runtime, limits, slot) : accept(undefined);
     if (compat.ok) {
       bytes += countBytes(document);
       continue;
@@ -139,7 +139,7 @@ export async function previewRollout(
         name,
         members.filter(({ stage }) => stage === i).map(({ device }) => device),
         fleet,
-        manifest,
+        { manifest, slot },
         document,
       ),
     ),

@@ -3,6 +3,8 @@
 import type { RolloutSnapshot } from '@drover/core/rollout/decide';
 import type { Member } from '@drover/core/rollout/members';
 import type { Plan } from '@drover/core/rollout/plan';
+import { isShadow, slotBeside } from '@drover/core/shadow';
+import { sumAgreements } from '../db/agreements.ts';
 import { listStoredRules } from '../db/alerts.ts';
 import { findFiring } from '../db/rollout-freeze.ts';
 import { listLooks } from '../db/rollout-looks.ts';
@@ -30,8 +32,20 @@ const NO_ANSWERS: Awaited<ReturnType<typeof countAnswers>> = new Map();
 /** Answers are only counted where the plan asks. */
 const readAnswers = (store: Store, { manifest, slot, startedAt, phase, stage }: RolloutRow, plan: Plan) =>
   plan.gate.errorLimit !== null || (phase !== 'admitting' && (plan.stages[stage]?.minPredictions ?? 0) > 0)
-    ? countAnswers(store, { manifest, slot, from: startedAt ?? 0 })
+    ? countAnswers(store, {
+        manifest,
+        slot: slotBeside(slot),
+        role: isShadow(slot) ? 'shadow' : 'active',
+        from: startedAt ?? 0,
+      })
     : Promise.resolve(NO_ANSWERS);
+
+/** Of shadows, where the plan asks, once they are watched. */
+async function readBeside(store: Store, { slot, manifest, phase, phaseSince }: RolloutRow, { agreement }: Plan) {
+  if (!isShadow(slot)) return null;
+  if (!agreement || phase === 'admitting') return [];
+  return sumAgreements(store, { slot: slotBeside(slot), manifest, from: phaseSince });
+}
 
 /** What a rule that freezes rollouts says of one of its devices; alerts from before it was resumed were seen. */
 async function readFreeze(store: Store, { id, state, startedAt, countedFrom }: RolloutRow): Promise<string | null> {
@@ -54,12 +68,13 @@ export async function readRolloutFacts(
   isBrief = false,
 ): Promise<RolloutFacts> {
   const plan = JSON.parse(rollout.planJson) as Plan;
-  const [rows, unavailable, answers, freeze, looks] = await Promise.all([
+  const [rows, unavailable, answers, freeze, looks, beside] = await Promise.all([
     listMembers(store, rollout.id, isBrief),
     readUnavailable(store, rollout.id, plan),
     readAnswers(store, rollout, plan),
     readFreeze(store, rollout),
     plan.live ? listLooks(store, { rollout: rollout.id, stage: rollout.stage, since: rollout.phaseSince }) : [],
+    readBeside(store, rollout, plan),
   ]);
   const needsPlaces = plan.disruption.length > 0;
   const toMember = (row: MemberRow): Member => {
@@ -103,6 +118,7 @@ export async function readRolloutFacts(
       countedFrom,
       freeze,
       looks,
+      beside,
       probationMs,
     },
     rows: new Map(rows.map((row) => [row.id, row])),

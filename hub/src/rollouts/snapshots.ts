@@ -3,6 +3,8 @@
 import type { RuntimeLimits, RuntimeNeeds } from '@drover/core/rollout/compat';
 import type { Plan } from '@drover/core/rollout/plan';
 import type { DeploymentSnapshot, DeviceSnapshot, SlotWish } from '@drover/core/rollout/reconcile';
+import { isRolloutEnded } from '@drover/core/rollout/states';
+import { isShadow } from '@drover/core/shadow';
 import type { Manifest } from '@drover/trust/documents';
 import { MANIFESTS_BYTES, SLOTS_PER_DEVICE } from '@drover/wire/limits';
 import { type DesiredFacts, listDesiredOf } from '../db/desired.ts';
@@ -77,6 +79,12 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
     return found;
   }
 
+  /** Also of one that is gone. */
+  async function isOver(rollout: string): Promise<boolean> {
+    const row = await readRollout(store, rollout);
+    return !row || isRolloutEnded(row.state);
+  }
+
   async function readManifestBytes(manifests: Iterable<string>): Promise<Record<string, number>> {
     const bytes: Record<string, number> = {};
     for (const manifest of manifests) bytes[manifest] ??= (await readFacts(manifest)).bytes;
@@ -105,6 +113,7 @@ export function makeSnapshotReader(store: Store): SnapshotReader {
       state,
       isAdmitted: admittedAt !== null,
       isRevert: purpose === 'revert',
+      isOver: isShadow(slot) && (await isOver(rollout)),
       // Who goes back does not wait for the night.
       windows: purpose === 'revert' ? [] : await readWindows(rollout),
       needs: (await readFacts(manifest)).needs,

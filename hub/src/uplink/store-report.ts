@@ -50,8 +50,12 @@ export function writeSlots(device: string, slots: readonly SlotReport[], now: nu
   return statements;
 }
 
+/** What the device can, with what its agent can. */
+export const writeCapabilities = ({ capabilities, features }: Pick<Hello, 'capabilities' | 'features'>): string =>
+  JSON.stringify({ ...capabilities, ...(features && { features }) });
+
 export function writeHello(device: string, hello: Hello, now: number): Statement[] {
-  const { sessionId, bootId, outboxId, agentVersion, capabilities, generation } = hello;
+  const { sessionId, bootId, outboxId, agentVersion, generation } = hello;
   return [
     openSession({
       id: device,
@@ -59,7 +63,7 @@ export function writeHello(device: string, hello: Hello, now: number): Statement
       bootId,
       outboxId,
       agentVersion,
-      capabilitiesJson: JSON.stringify(capabilities),
+      capabilitiesJson: writeCapabilities(hello),
       reportedGeneration: generation,
       lastSeenAt: now,
     }),

@@ -2,6 +2,7 @@
 import { accept, type Refusal, type Result, refuse } from '@drover/core/reasons';
 import type { Entry, EntryBody, LabelsEntry, WindowEntry } from '@drover/wire/messages';
 import { readEntry } from '@drover/wire/read';
+import { storeAgreement } from '../db/agreements.ts';
 import { answerCmd } from '../db/cmds.ts';
 import { insertReportEvent, storeDeviceClaim } from '../db/rollouts.ts';
 import { storeSample } from '../db/samples.ts';
@@ -95,6 +96,12 @@ function writeEntry(w: Writing, at: number, body: EntryBody): void {
       const row = windowRow(device, body, receivedAt);
       w.doubts.push({ at: statements.length, kind: 'window', row });
       statements.push(storeWindow(row));
+      if (body.agreement) {
+        const { slot, manifest, startAt, bootId, number } = row;
+        statements.push(
+          storeAgreement({ slot, manifest, startAt, device, bootId, number, ...body.agreement, receivedAt }),
+        );
+      }
       w.windows++;
       // An amendment brings the same rows again.
       if (body.revision <= 1) w.predictions += body.rows;

@@ -240,6 +240,7 @@ export const REASONS = {
   activation_held: row('transient', 'Somebody on site holds the device: it has everything and does not switch now.', 'Remove the hold file of the agent when the machine may be changed.'),
   deployment_timeout: row('permanent', 'The device made no progress within the deadline of the plan.', 'Look at the device: its log says how far it came.'),
   write_conflict: row('transient', 'Someone else changed the same thing at the same moment.', 'Read it again and repeat the request.'),
+  feature_missing: row('permanent', 'The agent on the device is too old for what is asked of it.', 'Update the agent, or leave the device out.'),
   opset_too_new: row('permanent', 'The model needs a newer operator set than the runtime on the device has.', 'Update the agent or export for an older operator set.'),
   // --- hub: configuration and start
   config_invalid: row('permanent', 'The configuration cannot be used.', 'Correct the named setting; --help lists all.'),

@@ -1,6 +1,7 @@
 // The messages of the wire as the rest of Drover sees them: digests in hex, closed unions. Never bytes: see encode and read.
 import type { DeploymentState } from '@drover/core/deployment/table';
 import type { Digest } from '@drover/core/ids';
+import type { Agreement } from '@drover/core/shadow';
 
 export type SlotRole = 'active' | 'shadow';
 export type ClosedBy = 'boundary' | 'version' | 'shutdown' | 'count';
@@ -100,6 +101,8 @@ export interface WindowEntry extends WindowId {
   readonly rows: number;
   readonly errors: number;
   readonly closedBy: ClosedBy;
+  /** Of a shadow: how far it agrees with the model that answers. */
+  readonly agreement?: Agreement;
   /** Bytes of packages/sketch. */
   readonly stats: Uint8Array;
 }
@@ -149,7 +152,7 @@ export interface CmdResultEntry {
   readonly detail?: string;
 }
 
-export type SampleWhy = 'unsure' | 'novel' | 'random';
+export type SampleWhy = 'unsure' | 'novel' | 'random' | 'disagree';
 
 /** One captured row. */
 export interface Sample {

@@ -9,7 +9,7 @@ export function readSample(f: FieldCheck, s: drover.v1.Sample.$Properties): Samp
   return {
     predictionId: f.text('samples.predictionId', s.predictionId, 64),
     at: f.uint('samples.at', s.at),
-    why: f.oneOf('samples.why', s.why, ['unsure', 'novel', 'random']),
+    why: f.oneOf('samples.why', s.why, ['unsure', 'novel', 'random', 'disagree']),
     score: f.finite('samples.score', s.score),
     numbers: f.list('samples.numbers', s.numbers, limits.VALUES_PER_SAMPLE, number),
     texts: f.list('samples.texts', s.texts, limits.VALUES_PER_SAMPLE, (text) =>

@@ -3,6 +3,7 @@ import { DEVICE_STATES, HUB_STATES } from '@drover/core/deployment/table';
 import { type Result, refuse } from '@drover/core/reasons';
 import { SCHEMA } from './encode.ts';
 import { FieldCheck } from './fields.ts';
+import { readAgreement } from './read-agreement.ts';
 import { readSample } from './read-sample.ts';
 import './protobuf.ts';
 import { drover } from './gen/drover.js';
@@ -303,6 +304,7 @@ const entryReaders: {
     errors: f.uint('errors', w.errors),
     closedBy: f.oneOf('closedBy', w.closedBy, ['boundary', 'version', 'shutdown', 'count']),
     stats: f.bytes('stats', w.stats, limits.ENTRY_BYTES),
+    ...(w.agreement && { agreement: readAgreement(f, w.agreement) }),
   }),
   labels: (f, l) => ({
     kind: 'labels',

@@ -18,6 +18,7 @@ import { labelDays } from './0016-label-days.ts';
 import { lostAt } from './0017-lost-at.ts';
 import { modelSlices } from './0018-model-slices.ts';
 import { rolloutPlans } from './0019-rollout-plans.ts';
+import { agreements } from './0020-agreements.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   first,
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly Migration[] = [
   lostAt,
   modelSlices,
   rolloutPlans,
+  agreements,
 ];

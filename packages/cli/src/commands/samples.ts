@@ -72,7 +72,12 @@ function addFilters(command: Command): Command {
     .option('--model <name>', 'of one model only', parseModelName)
     .option('--version <n>', 'of one version of that model only', parseWhole)
     .addOption(
-      new Option('--why <kind>', 'only those that were captured for this').choices(['unsure', 'novel', 'random']),
+      new Option('--why <kind>', 'only those that were captured for this').choices([
+        'unsure',
+        'novel',
+        'random',
+        'disagree',
+      ]),
     );
 }
 

@@ -118,6 +118,7 @@ class Device {
         this.#event({ kind: 'rolledBack' }, now);
         break;
       case 'empty':
+      case 'dropShadow':
         this.slot = {};
         break;
       default:
@@ -233,6 +234,19 @@ describe('planAgent', () => {
     device.slot = { active: A, serving: A };
     device.desired = wish(2, null);
     expect(planAgent(device.snapshot(), 0).steps).toMatchObject([{ kind: 'empty', slot: 'default' }]);
+  });
+
+  it('takes a shadow away that nobody wishes, and only with a document that says so', () => {
+    const slots = [{ slot: 'default.shadow', active: 'm1', serving: 'm1' }];
+    const snapshot = { ...new Device().snapshot(), slots };
+    expect(planAgent(snapshot, 0).steps).toEqual([]);
+    const silent = { generation: 1, expiresAt: 10, slots: {} };
+    const dropped = [{ kind: 'dropShadow', slot: 'default.shadow' }];
+    expect(planAgent({ ...snapshot, desired: silent }, 0).steps).toEqual(dropped);
+    // Also of a document that is too old to install anything.
+    expect(planAgent({ ...snapshot, desired: silent }, 20).steps).toEqual(dropped);
+    const kept = { ...silent, slots: { 'default.shadow': { deploymentId: 'd', manifest: 'm1' } } };
+    expect(planAgent({ ...snapshot, desired: kept }, 0).steps).not.toContainEqual(dropped[0]);
   });
 
   it('drops a download for a newer wish but finishes a swap first', () => {

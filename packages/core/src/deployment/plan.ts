@@ -1,5 +1,6 @@
 // Decides the next step of each slot on a device from desired and reported state. Pure: never acts, waits or logs.
 import { findOpening, type MaintenanceWindow } from '../maintenance.ts';
+import { isShadow } from '../shadow.ts';
 import { type DeploymentRecord, TERMINAL } from './table.ts';
 
 /** What one slot should serve. */
@@ -74,6 +75,8 @@ export interface AgentSteps {
   rollBack: { deployment: DeploymentRecord };
   /** The slot is to be empty: unload and remove the pointer. */
   empty: { slot: string; deploymentId: string; generation: number };
+  /** Nobody wishes the shadow any more: unload and remove the pointer. It answered nothing, so nothing is reported. */
+  dropShadow: { slot: string };
 }
 
 export type AgentStepKind = keyof AgentSteps;
@@ -177,6 +180,8 @@ function planSlot(slot: SlotSnapshot, snapshot: AgentSnapshot, now: number): Slo
   if (isRunning && (isSameWish || !REPLACEABLE.has(deployment.state) || wish === undefined)) {
     return planStarted(slot, deployment, snapshot, now);
   }
+  if (desired && !wish && isShadow(slot.slot) && slot.active !== undefined)
+    return { step: { kind: 'dropShadow', slot: slot.slot } };
   if (!desired || !wish || isSameWish) return undefined;
   if (!mayStart(desired, now))
     return desired.notBefore !== undefined && now < desired.notBefore ? { wakeAt: desired.notBefore } : undefined;
@@ -194,7 +199,8 @@ const isPastSwap = (deployment: DeploymentRecord | undefined): boolean =>
 
 /**
  * The next step of every slot. At most one step a slot; the caller runs them, takes a new snapshot and asks again until
- * no step is left. A slot that desired does not mention is left alone: no word from the hub never deletes a model.
+ * no step is left. A slot that desired does not mention is left alone: no word from the hub never deletes a model that
+ * answers. A shadow answers nothing and is there for as long as it is mentioned.
  */
 export function planAgent(snapshot: AgentSnapshot, now: number): AgentPlan {
   const known = new Map(snapshot.slots.map((slot) => [slot.slot, slot]));

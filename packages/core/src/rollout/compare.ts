@@ -46,7 +46,7 @@ function mixtureFactor(information: number, { alpha, detect }: CompareOptions): 
 }
 
 /** t with P(T > t) = tail, by bisection; limits are computed once a look. */
-function studentLimit(tail: number, df: number): number {
+export function studentLimit(tail: number, df: number): number {
   let [low, high] = [0, 1e6];
   for (let i = 0; i < 80; i++) {
     const middle = (low + high) / 2;

@@ -5,6 +5,7 @@ import { formatDuration } from '../duration.ts';
 import { findOpening } from '../maintenance.ts';
 import { isReasonCode, REASONS } from '../reasons.ts';
 import { type AdmissionInput, planAdmission, retryDelayMs } from './admission.ts';
+import { type AgreementResult, type DeviceAgreement, judgeAgreement } from './agreement.ts';
 import { type GateResult, judgeFailures } from './gate.ts';
 import { weighErrors } from './limit.ts';
 import { findDueLook, judgeLooks, type LiveResult, type LookResult, lookTimeMs } from './live.ts';
@@ -26,6 +27,8 @@ export interface RolloutSnapshot extends AdmissionInput {
   readonly freeze: string | null;
   /** What the looks at the answers of the current stage said, since it is watched; oldest first. */
   readonly looks: readonly LookResult[];
+  /** Of a rollout of shadows, how far each agreed since the stage is watched; null: of models that answer. */
+  readonly beside: readonly DeviceAgreement[] | null;
   /** How long a device proves itself by the hub's policy, ms. */
   readonly probationMs: number;
 }
@@ -102,6 +105,10 @@ export function armsOf({ members, stage }: RolloutSnapshot): {
 /** What the answers come to; undefined where nobody looks. */
 export const judgeAnswers = ({ plan, looks }: RolloutSnapshot): LiveResult | undefined =>
   plan.live ? judgeLooks(plan.live, looks) : undefined;
+
+/** How far the shadows agree; undefined where nobody looks. */
+export const judgeBeside = ({ plan, beside }: RolloutSnapshot): AgreementResult | undefined =>
+  plan.agreement && beside ? judgeAgreement(plan.agreement, beside) : undefined;
 
 /** The steps on a device that have a deadline. */
 const DEADLINE_OF: Readonly<Partial<Record<DeploymentState, 'download' | 'activate' | 'probation'>>> = {
@@ -190,7 +197,10 @@ function findFailure(snapshot: RolloutSnapshot, result: GateResult): string | un
   const { gate, live } = snapshot.plan;
   if (result.verdict === 'fail' && !gate.isDryRun) return result.because;
   const answers = judgeAnswers(snapshot);
-  return answers?.verdict === 'fail' && live?.isDryRun === false ? answers.because : undefined;
+  if (answers?.verdict === 'fail' && live?.isDryRun === false) return answers.because;
+  // One look, after the stage was watched: looked at all the time, chance would stop every shadow one day.
+  const agreement = snapshot.phase === 'evaluating' ? judgeBeside(snapshot) : undefined;
+  return agreement?.verdict === 'fail' ? agreement.because : undefined;
 }
 
 function planFailure(snapshot: RolloutSnapshot, result: GateResult): RolloutStep[] {
@@ -220,6 +230,8 @@ const watchMs = (snapshot: RolloutSnapshot): number =>
 /** What keeps a stage that was watched from passing; undefined: nothing. */
 function findMissing(snapshot: RolloutSnapshot, result: GateResult): string | undefined {
   const { plan, members, stage } = snapshot;
+  const agreement = judgeBeside(snapshot);
+  if (agreement && agreement.verdict !== 'pass') return agreement.because;
   if (plan.gate.isDryRun && !plan.live) return undefined;
   const { minPredictions } = stageOf(snapshot);
   const isLast = stage === plan.stages.length - 1;
@@ -250,7 +262,9 @@ function planPhase(snapshot: RolloutSnapshot, result: GateResult, now: number): 
   }
   const missing = findMissing(snapshot, result);
   if (missing === undefined) {
-    const said = [result.because, judgeAnswers(snapshot)?.because].filter((one) => one !== undefined).join(' ');
+    const said = [result.because, judgeAnswers(snapshot)?.because, judgeBeside(snapshot)?.because]
+      .filter((one) => one !== undefined)
+      .join(' ');
     const because = `Stage "${name}": ${said}`;
     if (stage < plan.stages.length - 1) return [{ kind: 'enter', stage: stage + 1, phase: 'admitting', because }];
     return [{ kind: 'become', state: decideEnd(members), because }];
@@ -306,7 +320,9 @@ function planAborting(snapshot: RolloutSnapshot, now: number): RolloutStep[] {
 }
 
 /** It runs the version, by what it says or by what it said last, because of this rollout. */
-const mustRevert = (member: Member, { manifest }: RolloutSnapshot): boolean =>
+const mustRevert = (member: Member, { manifest, beside }: RolloutSnapshot): boolean =>
+  // A shadow goes with its rollout: there is nothing to go back to.
+  beside === null &&
   member.purpose === 'install' &&
   member.isCurrent &&
   member.before !== manifest &&

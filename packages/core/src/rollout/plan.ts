@@ -3,6 +3,8 @@
 import { isTimeZone, type MaintenanceWindow } from '../maintenance.ts';
 import { parseQuery } from '../query.ts';
 import { accept, type Result, refuse } from '../reasons.ts';
+import { hasShadow, isShadow, shadowOf, slotBeside } from '../shadow.ts';
+import type { AgreementGate } from './agreement.ts';
 import type { LiveGate } from './live.ts';
 
 /**
@@ -86,6 +88,8 @@ export interface Plan {
   readonly gate: FailureGate;
   /** What the answers have to be like beside those of devices without the version; null: nobody looks. */
   readonly live: LiveGate | null;
+  /** How far a shadow has to agree with the model that answers; null: nobody looks. Only of a rollout of shadows. */
+  readonly agreement: AgreementGate | null;
   readonly onFail: OnFail;
   /** How long a stage that cannot be judged waits for more evidence, ms; then the rollout pauses. */
   readonly patienceMs: number;
@@ -113,6 +117,7 @@ export const PLAN_DEFAULTS = {
   retries: { transient: 3, internal: 1 },
   gate: { ok: 0.01, bad: 0.05, alpha: 0.01, minDevices: 1, errorLimit: null, isDryRun: false },
   live: null,
+  agreement: null,
   onFail: 'pause',
   patienceMs: 24 * HOUR,
   expiresMs: null,
@@ -132,6 +137,14 @@ export const LIVE_DEFAULTS = {
   minAnswers: 100,
   isDryRun: false,
 } as const satisfies LiveGate;
+
+/** What a plan means that asks for agreement and does not say how. */
+export const AGREEMENT_DEFAULTS = {
+  min: 0.95,
+  alpha: 0.05,
+  minDevices: 3,
+  minCompared: 100,
+} as const satisfies AgreementGate;
 
 export const STAGE_DEFAULTS = { soakMs: 0, minPredictions: 0, quorum: 1 } as const;
 
@@ -158,6 +171,14 @@ function findStageProblem({ select }: StagePlan, before: readonly StagePlan[]): 
     return `percent: ${select.percent} is not above the ${same.percent} of a stage before; it is a total.`;
   if (select.kind === 'count' && same?.kind === 'count' && select.count <= same.count)
     return `count: ${select.count} is not above the ${same.count} of a stage before; it is a total.`;
+  return undefined;
+}
+
+/** What only shadows can be asked, and what they cannot be. A plan that can be meant for this slot is undefined. */
+export function findSlotProblem({ live, agreement }: Plan, slot: string): string | undefined {
+  if (isShadow(slot) && !hasShadow(slotBeside(slot))) return `slot: no slot has the shadow "${slot}".`;
+  if (isShadow(slot) && live) return 'gate.live: shadows answer nobody; ask for gate.agreement instead.';
+  if (!isShadow(slot) && agreement) return `gate.agreement: only shadows agree; roll out to "${shadowOf(slot)}" first.`;
   return undefined;
 }
 

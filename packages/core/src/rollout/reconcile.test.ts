@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEVICE_STATES, type DeploymentState, HUB_STATES, TERMINAL } from '../deployment/table.ts';
+import { slotBeside } from '../shadow.ts';
 import { checkCompat } from './compat.ts';
 import { type DeploymentSnapshot, type DeviceSnapshot, type DeviceStep, reconcileDevice } from './reconcile.ts';
 
-const limits = { maxIr: 13, maxOpset: 26, maxMlOpset: 5 };
+const limits = { maxIr: 13, maxOpset: 26, maxMlOpset: 5, features: ['shadow/1'] };
 const needs = { irVersion: 10, opset: 21, mlOpset: 3 };
 const base: DeviceSnapshot = {
   limits, reportedGeneration: 0, isConflicting: false, running: {}, deployments: [], lastGood: {}, policy: 'p', maxSlots: 16,
   manifestBytes: {}, maxManifestBytes: 1000,
 }; // biome-ignore format: one row
 const deployment = (id: string, over: Partial<DeploymentSnapshot> = {}): DeploymentSnapshot => ({
-  id, slot: 'default', manifest: `m-${id}`, state: 'queued', isAdmitted: true, isRevert: false, windows: [], needs, ...over,
+  id, slot: 'default', manifest: `m-${id}`, state: 'queued', isAdmitted: true, isRevert: false, isOver: false, windows: [], needs, ...over,
 }); // biome-ignore format: one row
 const desired = (generation: number, slots: Record<string, { deploymentId: string; manifest: string | null }>) => ({
   generation, slots, policy: 'p', issuedAt: 0, expiresAt: 1000,
@@ -215,15 +216,48 @@ describe('one device', () => {
   });
 });
 
+describe('a shadow', () => {
+  const slot = 'default.shadow';
+  const shadow = (over: Partial<DeploymentSnapshot> = {}) => deployment('s', { slot, state: 'committed', ...over });
+  const held = { ...base, desired: desired(1, { [slot]: wish('s'), default: wish('a') }) };
+
+  it('is wished for as long as its rollout goes on, and what answers is not touched', () => {
+    expect(reconcileDevice({ ...held, deployments: [shadow()] }, 0)).toEqual([]);
+    const gone = [{ kind: 'issue', slots: { default: wish('a') } }];
+    expect(reconcileDevice({ ...held, deployments: [shadow({ isOver: true })] }, 0)).toEqual(gone);
+    expect(reconcileDevice({ ...held, deployments: [shadow({ state: 'cancelled' })] }, 0)).toEqual(gone);
+    expect(reconcileDevice(held, 0)).toEqual(gone);
+  });
+
+  it('is not given to an agent that would let it answer, nor to a device whose model it is', () => {
+    const waiting = { ...base, deployments: [deployment('s', { slot })] };
+    expect(reconcileDevice(waiting, 0)[0]).toMatchObject({ to: 'offered' });
+    expect(reconcileDevice({ ...waiting, limits: { ...limits, features: [] } }, 0)).toMatchObject([
+      { to: 'incompatible', code: 'feature_missing' },
+    ]);
+    expect(reconcileDevice({ ...waiting, running: { default: 'm-s' } }, 0)).toMatchObject([
+      { to: 'already_installed' },
+    ]);
+  });
+});
+
 describe('whatever is recorded', () => {
   const state = fc.constantFrom<DeploymentState>(...DEVICE_STATES, ...HUB_STATES);
   const claim = fc.option(
     fc.record({ state, code: fc.constantFrom('disk_full', 'artifact_timeout') }, { requiredKeys: ['state'] }),
     { nil: undefined },
   );
-  const slot = fc.constantFrom('default', 'other');
+  const slot = fc.constantFrom('default', 'other', 'default.shadow');
   const manifest = fc.constantFrom('m1', 'm2', 'm3');
-  const one = fc.record({ slot, manifest, state, claim, isAdmitted: fc.boolean(), opset: fc.constantFrom(21, 27) });
+  const one = fc.record({
+    slot,
+    manifest,
+    state,
+    claim,
+    isAdmitted: fc.boolean(),
+    isOver: fc.boolean(),
+    opset: fc.constantFrom(21, 27),
+  });
   const snapshots: fc.Arbitrary<DeviceSnapshot> = fc
     .record({
       isHeard: fc.boolean(),
@@ -237,6 +271,7 @@ describe('whatever is recorded', () => {
       maxManifestBytes: fc.constantFrom(1, 2, 3),
       policy: fc.constantFrom('p', 'q'),
       hasGood: fc.boolean(),
+      features: fc.constantFrom([], ['shadow/1']),
     })
     .map(
       ({
@@ -245,6 +280,7 @@ describe('whatever is recorded', () => {
         named,
         all,
         hasGood,
+        features,
         reportedGeneration,
         isConflicting,
         running,
@@ -266,7 +302,7 @@ describe('whatever is recorded', () => {
           ),
         );
         return {
-        ...(isHeard && { limits }),
+        ...(isHeard && { limits: { ...limits, features } }),
         reportedGeneration, isConflicting, running, maxSlots, policy, deployments,
         manifestBytes: { m1: 1, m2: 1, m3: 1 }, maxManifestBytes,
         ...(generation !== undefined && { desired: desired(generation, slots) }),
@@ -292,9 +328,10 @@ describe('whatever is recorded', () => {
           if (!d) throw new Error('a step moves a deployment that does not exist');
           expect(TERMINAL.has(d.state)).toBe(false);
           if (step.to === 'offered') expect(d.isAdmitted || d.claim !== undefined).toBe(true);
-          if (step.to === 'offered') expect(snapshot.limits && checkCompat(d.needs, snapshot.limits).ok).toBe(true);
+          if (step.to === 'offered')
+            expect(snapshot.limits && checkCompat(d.needs, snapshot.limits, d.slot).ok).toBe(true);
           if (step.to === 'committed' || step.to === 'already_installed')
-            expect(snapshot.running[d.slot]).toBe(d.manifest);
+            expect([snapshot.running[d.slot], snapshot.running[slotBeside(d.slot)]]).toContain(d.manifest);
         }
       }),
       { numRuns: 1000 },

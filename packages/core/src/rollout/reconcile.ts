@@ -8,6 +8,7 @@ import {
   TERMINAL,
 } from '../deployment/table.ts';
 import type { MaintenanceWindow } from '../maintenance.ts';
+import { isShadow, slotBeside } from '../shadow.ts';
 import { checkCompat, type RuntimeLimits, type RuntimeNeeds } from './compat.ts';
 
 /** One device's attempt, as the hub holds it. Ids sort by age. */
@@ -20,6 +21,8 @@ export interface DeploymentSnapshot {
   readonly isAdmitted: boolean;
   /** It leads back to what the device ran before. */
   readonly isRevert: boolean;
+  /** A shadow whose rollout is over: it goes. */
+  readonly isOver: boolean;
   /** When the device may switch to it. */
   readonly windows: readonly MaintenanceWindow[];
   readonly needs: RuntimeNeeds;
@@ -144,12 +147,15 @@ interface SlotPlan {
 
 function decideQueued(d: DeploymentSnapshot, snapshot: DeviceSnapshot, hasOlder: boolean): SlotPlan {
   if (!snapshot.limits) return { moves: [] };
-  const compat = checkCompat(d.needs, snapshot.limits);
+  const compat = checkCompat(d.needs, snapshot.limits, d.slot);
   if (!compat.ok) {
     return {
       moves: [{ kind: 'move', deployment: d.id, to: 'incompatible', code: compat.code, detail: compat.detail }],
     };
   }
+  // Beside itself a model would agree with itself.
+  if (isShadow(d.slot) && snapshot.running[slotBeside(d.slot)] === d.manifest)
+    return { moves: [{ kind: 'move', deployment: d.id, to: 'already_installed' }] };
   const wish = snapshot.desired?.slots[d.slot];
   if (!hasOlder && snapshot.running[d.slot] === d.manifest && (wish === undefined || wish.manifest === d.manifest)) {
     return { moves: [{ kind: 'move', deployment: d.id, to: 'already_installed' }] };
@@ -183,6 +189,14 @@ function decideCalledBack(
   return { wish: (underWay && wishFor(underWay)) ?? snapshot.lastGood[slot] ?? 'drop' };
 }
 
+/** A shadow is wished for as long as its rollout goes on. */
+function decideShadowOver(slot: string, snapshot: DeviceSnapshot): Pick<SlotPlan, 'wish'> {
+  const wish = snapshot.desired?.slots[slot];
+  if (!wish) return {};
+  const named = snapshot.deployments.find((d) => d.id === wish.deploymentId);
+  return !named || named.isOver || CALLED_BACK.has(named.state) ? { wish: 'drop' } : {};
+}
+
 const wishFor = ({ id, manifest, windows }: DeploymentSnapshot): SlotWish => ({
   deploymentId: id,
   manifest,
@@ -200,7 +214,8 @@ function planSlot(slot: string, snapshot: DeviceSnapshot): SlotPlan {
   const held = all.filter((d) => isHeld(d) && d !== newestWish).map((d) => supersede(d, newestWish));
   const open = all.filter((d) => !isHeld(d));
   const newest = open.at(-1);
-  if (!newest) return { moves: held, ...decideCalledBack(slot, snapshot) };
+  if (!newest)
+    return { moves: held, ...(isShadow(slot) ? decideShadowOver(slot, snapshot) : decideCalledBack(slot, snapshot)) };
   const older = open.slice(0, -1);
   const moves = [...held, ...older.flatMap((d) => decideOlder(d, newest, running) ?? [])];
   const isOpen = (d: DeploymentSnapshot): boolean => !moves.some((m) => m.deployment === d.id && TERMINAL.has(m.to));

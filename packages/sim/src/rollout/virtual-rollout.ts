@@ -131,7 +131,7 @@ export class VirtualRollout {
     const { state, stage, phase, phaseSince, countedFrom } = this;
     return {
       plan: this.#plan, stage, members: this.#rows, unavailable: this.#readUnavailable(), manifest: NEW_VERSION, state, phase,
-      phaseSince, startedAt: 0, countedFrom, freeze: null, looks: this.#looks, probationMs: 0,
+      phaseSince, startedAt: 0, countedFrom, freeze: null, looks: this.#looks, beside: null, probationMs: 0,
     }; // biome-ignore format: one row
   }
 

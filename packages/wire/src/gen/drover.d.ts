@@ -1158,6 +1158,9 @@ export namespace drover {
             /** Window stats. */
             stats?: (Uint8Array|null);
 
+            /** Window agreement. */
+            agreement?: (drover.v1.Agreement.$Properties|null);
+
             /**
              * Encodes the specified Window message. Does not implicitly {@link drover.v1.Window.verify|verify} messages.
              * @param message Window message or plain object to encode
@@ -1224,12 +1227,90 @@ export namespace drover {
                 /** Window stats */
                 stats?: (Uint8Array|null);
 
+                /** Window agreement */
+                agreement?: (drover.v1.Agreement.$Properties|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Window. */
             type $Shape = drover.v1.Window.$Properties;
+        }
+
+        /**
+         * Properties of an Agreement.
+         * @deprecated Use drover.v1.Agreement.$Properties instead.
+         */
+        interface IAgreement extends drover.v1.Agreement.$Properties {
+        }
+
+        /** Represents an Agreement. */
+        class Agreement {
+
+            /**
+             * Constructs a new Agreement.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: drover.v1.Agreement.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Agreement compared. */
+            compared?: (number|null);
+
+            /** Agreement agreed. */
+            agreed?: (number|null);
+
+            /** Agreement skipped. */
+            skipped?: (number|null);
+
+            /** Agreement gap. */
+            gap?: (number|null);
+
+            /**
+             * Encodes the specified Agreement message. Does not implicitly {@link drover.v1.Agreement.verify|verify} messages.
+             * @param message Agreement message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: drover.v1.Agreement.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Agreement message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {drover.v1.Agreement & drover.v1.Agreement.$Shape} Agreement
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): drover.v1.Agreement & drover.v1.Agreement.$Shape;
+        }
+
+        namespace Agreement {
+
+            /** Properties of an Agreement. */
+            interface $Properties {
+
+                /** Agreement compared */
+                compared?: (number|null);
+
+                /** Agreement agreed */
+                agreed?: (number|null);
+
+                /** Agreement skipped */
+                skipped?: (number|null);
+
+                /** Agreement gap */
+                gap?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Agreement. */
+            type $Shape = drover.v1.Agreement.$Properties;
         }
 
         /**

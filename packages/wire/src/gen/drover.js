@@ -1758,6 +1758,7 @@ export const drover = $root.drover = (() => {
             Window.prototype.errors = null;
             Window.prototype.closedBy = null;
             Window.prototype.stats = null;
+            Window.prototype.agreement = null;
 
             Window.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1794,6 +1795,8 @@ export const drover = $root.drover = (() => {
                     writer.uint32(106).string(message.closedBy);
                 if (message.stats != null && $Object.hasOwnProperty.call(message, "stats") && message.stats.length)
                     writer.uint32(114).bytes(message.stats);
+                if (message.agreement != null && $Object.hasOwnProperty.call(message, "agreement"))
+                    $root.drover.v1.Agreement.encode(message.agreement, writer.uint32(122).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1953,6 +1956,12 @@ export const drover = $root.drover = (() => {
                                 delete message.stats;
                             continue;
                         }
+                    case 15: {
+                            if (wireType !== 2)
+                                break;
+                            message.agreement = $root.drover.v1.Agreement.decode(reader, reader.size(), $undefined, _depth + 1, message.agreement);
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1971,6 +1980,124 @@ export const drover = $root.drover = (() => {
             };
 
             return Window;
+        })();
+
+        v1.Agreement = (function() {
+
+            const Agreement = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Agreement.prototype.compared = null;
+            Agreement.prototype.agreed = null;
+            Agreement.prototype.skipped = null;
+            Agreement.prototype.gap = null;
+
+            Agreement.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.compared != null && $Object.hasOwnProperty.call(message, "compared") && (typeof message.compared === "object" ? message.compared.low || message.compared.high : message.compared !== 0))
+                    writer.uint32(8).uint64(message.compared);
+                if (message.agreed != null && $Object.hasOwnProperty.call(message, "agreed") && (typeof message.agreed === "object" ? message.agreed.low || message.agreed.high : message.agreed !== 0))
+                    writer.uint32(16).uint64(message.agreed);
+                if (message.skipped != null && $Object.hasOwnProperty.call(message, "skipped") && (typeof message.skipped === "object" ? message.skipped.low || message.skipped.high : message.skipped !== 0))
+                    writer.uint32(24).uint64(message.skipped);
+                if (message.gap != null && $Object.hasOwnProperty.call(message, "gap") && !$Object.is(message.gap, 0))
+                    writer.uint32(33).double(message.gap);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Agreement.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.drover.v1.Agreement();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.compared = value;
+                            else
+                                delete message.compared;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.agreed = value;
+                            else
+                                delete message.agreed;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.skipped = value;
+                            else
+                                delete message.skipped;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.gap = value;
+                            else
+                                delete message.gap;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Agreement;
         })();
 
         v1.Labels = (function() {

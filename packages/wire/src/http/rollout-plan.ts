@@ -5,6 +5,7 @@ import type { MaintenanceWindow } from '@drover/core/maintenance';
 import { type Result, refuse } from '@drover/core/reasons';
 import { LIVE_METRICS, type LiveGate } from '@drover/core/rollout/live';
 import {
+  AGREEMENT_DEFAULTS,
   checkPlan,
   LIVE_DEFAULTS,
   PLAN_DEFAULTS,
@@ -58,6 +59,14 @@ const LiveBody = Type.Object({
   minDevices: Type.Optional(whole(8, 1_000_000)),
   minAnswers: Type.Optional(whole(1, 1e9)),
   dryRun: Type.Optional(Type.Boolean()),
+});
+
+/** How far a shadow has to agree with the model that answers; `min` in percent of the rows. */
+const AgreementBody = Type.Object({
+  min: Type.Optional(Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 100 })),
+  alpha: Type.Optional(Type.Number({ minimum: 1e-6, maximum: 0.5 })),
+  minDevices: Type.Optional(whole(2, 1_000_000)),
+  minCompared: Type.Optional(whole(1, 1e9)),
 });
 
 /** Of each stage exactly one of percent, count, query and group. Everything else that is left out has a default. */
@@ -118,6 +127,7 @@ export const PlanBody = Type.Object({
       ),
       dryRun: Type.Optional(Type.Boolean()),
       live: Type.Optional(LiveBody),
+      agreement: Type.Optional(AgreementBody),
     }),
   ),
   onFail: Type.Optional(Type.Union([Type.Literal('pause'), Type.Literal('rollback'), Type.Literal('abort')])),
@@ -227,6 +237,13 @@ export function readPlan(body: PlanBody, queryOf: (group: string) => string | un
       isDryRun: body.gate?.dryRun ?? gate.isDryRun,
     },
     live: readLive(body.gate?.live),
+    agreement: body.gate?.agreement
+      ? {
+          ...AGREEMENT_DEFAULTS,
+          ...body.gate.agreement,
+          min: share(body.gate.agreement.min, AGREEMENT_DEFAULTS.min),
+        }
+      : null,
     onFail: body.onFail ?? PLAN_DEFAULTS.onFail,
     patienceMs: ms(body.patience, PLAN_DEFAULTS.patienceMs),
     expiresMs: body.expires === undefined ? null : ms(body.expires, 0),
@@ -293,6 +310,7 @@ export function writePlan(plan: Plan): PlanBody {
       ...(plan.gate.errorLimit !== null && { errorLimit: percentOf(plan.gate.errorLimit) }),
       dryRun: plan.gate.isDryRun,
       ...(plan.live && { live: writeLive(plan.live) }),
+      ...(plan.agreement && { agreement: { ...plan.agreement, min: percentOf(plan.agreement.min) } }),
     },
     onFail: plan.onFail,
     patience: formatDuration(plan.patienceMs),

@@ -3,7 +3,12 @@ import type { Static } from 'typebox';
 import * as Type from 'typebox';
 import { Count, DeviceId, Hex64, Instant, Name, PageQuery, page } from './common.ts';
 
-export const SampleWhyName = Type.Union([Type.Literal('unsure'), Type.Literal('novel'), Type.Literal('random')]);
+export const SampleWhyName = Type.Union([
+  Type.Literal('unsure'),
+  Type.Literal('novel'),
+  Type.Literal('random'),
+  Type.Literal('disagree'),
+]);
 
 /** A raw row that a device was allowed to send, with what its model answered. */
 export const SampleView = Type.Object({
