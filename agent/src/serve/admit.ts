@@ -60,7 +60,8 @@ export function makeAdmission({ windows, labels, slots, served, load, log, ...sh
   return {
     admit(slot, model) {
       if (isShadow(slot)) return takeShadow(slotBeside(slot), model);
-      const beside = makeBeside(() => served.get(shadowOf(slot)), shared.mono);
+      const shadow = shadowOf(slot);
+      const beside = makeBeside(() => served.get(shadow), shared.mono);
       return take(slot, model, { understudy: () => understudies.of(slot, model.digest), beside });
     },
     stop: understudies.stop,

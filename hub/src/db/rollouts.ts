@@ -1,6 +1,7 @@
 // Owns the SQL about rollouts and deployments. Never decides a move: every move is a compare-and-set on a revision.
 import { DEVICE_STATES, type DeploymentState, HUB_STATES, SUCCEEDED, TERMINAL } from '@drover/core/deployment/table';
 import { LIVE_STATES } from '@drover/core/rollout/states';
+import { shadowOf } from '@drover/core/shadow';
 import { type Selectable, sql } from 'kysely';
 import type { DeploymentEventsTable, DeploymentsTable, RolloutsTable } from './schema-rollouts.ts';
 import { query, type Statement, type Store, sqlOf, template } from './store.ts';
@@ -240,6 +241,24 @@ export const listDevicesWithWork = async (store: Store): Promise<readonly string
         .where('state', 'in', OPEN_STATES)
         // One that only waits for its rollout is none of the device's concern yet.
         .where((e) => e.or([e('admittedAt', 'is not', null), e('deviceState', 'is not', null)])),
+    ),
+  );
+  return rows.map((row) => row.device);
+};
+
+/** Devices that still wish a shadow of a rollout which ended at `since` or later, ms since epoch. */
+export const listStaleShadows = async (store: Store, since: number): Promise<readonly string[]> => {
+  const rows = await store.rows(
+    query(
+      sqlOf
+        .selectFrom('rollouts as r')
+        .innerJoin('deployments as d', 'd.rollout', 'r.id')
+        .innerJoin('desiredDocs as x', 'x.device', 'd.device')
+        .select('d.device')
+        .distinct()
+        .where('r.slot', 'like', `%${shadowOf('')}`)
+        .where('r.endedAt', '>=', since)
+        .where(sql<number>`instr(x.slotsJson, d.id)`, '>', 0),
     ),
   );
   return rows.map((row) => row.device);

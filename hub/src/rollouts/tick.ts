@@ -4,7 +4,7 @@ import type { Signer } from '@drover/trust/dsse';
 import type { Logger } from 'pino';
 import { commitWithAudit } from '../db/audit.ts';
 import { listDesiredBehind } from '../db/desired.ts';
-import { listDevicesWithWork, listLiveRollouts } from '../db/rollouts.ts';
+import { listDevicesWithWork, listLiveRollouts, listStaleShadows } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import type { MeasureArms } from '../monitoring/measure-arms.ts';
 import { type DeviceWork, prepareWork } from './apply.ts';
@@ -40,6 +40,8 @@ export interface Reconciler {
 /** Devices whose steps are decided from one set of queries and written in one commit. */
 const ROUND_DEVICES = 250;
 const TICK_MS = 10_000;
+/** Rollouts that ended longer ago were looked at when the hub started. */
+const RECENT_MS = 3_600_000;
 /** A lost race is decided again from a new snapshot; more in a row is a defect. */
 const TRIES = 20;
 /**
@@ -56,6 +58,8 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
   const due = new Set<string>();
   const alarms = new Map<string, NodeJS.Timeout>();
   const tries = new Map<string, number>();
+  /** The first time all of them: this process may be there because the one before was killed. */
+  let staleSince = 0;
   let looked = { endedAt: 0, ms: 0 };
   /** Ends a pause between two looks. */
   let wake: () => void = () => undefined;
@@ -186,11 +190,13 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   async function pokeAll(): Promise<void> {
-    const [open, behind] = await Promise.all([
+    const [open, behind, stale] = await Promise.all([
       listDevicesWithWork(store),
       listDesiredBehind(store, writePolicy(policy, director)),
+      listStaleShadows(store, staleSince),
     ]);
-    for (const device of [...open, ...behind]) waiting.add(device);
+    staleSince = now() - RECENT_MS;
+    for (const device of [...open, ...behind, ...stale]) waiting.add(device);
     await takeJoiners();
     start();
   }

@@ -215,11 +215,15 @@ describe('readMessage', () => {
   });
 });
 
+const agreement = fc
+  .record({ agreed: uint, more: uint, skipped: uint, gap: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }) })
+  .map(({ agreed, more, skipped, gap }) => ({ compared: agreed + more, agreed, skipped, gap: gap + 0 }));
+
 const window = fc.record({
   kind: fc.constant('window' as const), slot: name, role: fc.constantFrom('active' as const, 'shadow' as const), manifest: digest, bootId: id,
   number: uint, revision: uint, startAt: time, endAt: time, firstMono: time, lastMono: time, rows: uint, errors: uint,
-  closedBy: fc.constantFrom('boundary' as const, 'version' as const, 'shutdown' as const, 'count' as const), stats: bytes,
-}); // biome-ignore format: table
+  closedBy: fc.constantFrom('boundary' as const, 'version' as const, 'shutdown' as const, 'count' as const), stats: bytes, agreement,
+}, { requiredKeys: ['kind', 'slot', 'role', 'manifest', 'bootId', 'number', 'revision', 'startAt', 'endAt', 'firstMono', 'lastMono', 'rows', 'errors', 'closedBy', 'stats'] }); // biome-ignore format: table
 
 describe('readEntry', () => {
   const entry: fc.Arbitrary<Entry> = fc.record({
@@ -230,7 +234,7 @@ describe('readEntry', () => {
       fc.record({
         kind: fc.constant('samples' as const), slot: name, manifest: digest, withheld: fc.array(text, { maxLength: 3 }),
         samples: fc.array(fc.record({
-          predictionId: fc.string({ maxLength: 64 }), at: time, why: fc.constantFrom('unsure' as const, 'novel' as const, 'random' as const),
+          predictionId: fc.string({ maxLength: 64 }), at: time, why: fc.constantFrom('unsure' as const, 'novel' as const, 'random' as const, 'disagree' as const),
           score: fc.double({ noNaN: true, noDefaultInfinity: true }), numbers: fc.array(fc.float(), { maxLength: 5 }),
           texts: fc.array(fc.string(), { maxLength: 3 }), classIndex: fc.integer({ min: -1, max: 999 }),
           scores: fc.array(fc.double(), { maxLength: 3 }), value: fc.double(),
@@ -257,6 +261,21 @@ describe('readEntry', () => {
         const read = readEntry(encodeEntry(value));
         expect(read.ok && plain(read.value)).toEqual(plain(value));
       }),
+    );
+  });
+
+  it('refuses agreement that cannot be: a gate is decided by it', () => {
+    fc.assert(
+      fc.property(window, (given) => {
+        const send = (over: object) => {
+          const body = { ...given, agreement: { compared: 2, agreed: 1, skipped: 0, gap: 1, ...over } };
+          return readEntry(encodeEntry({ subject: '', at: 1, body }));
+        };
+        expect(send({}).ok).toBe(true);
+        for (const wrong of [{ agreed: 3 }, { gap: -1 }, { gap: Number.NaN }, { gap: Number.POSITIVE_INFINITY }])
+          expect(send(wrong)).toMatchObject({ ok: false, code: 'wire_field_invalid' });
+      }),
+      { numRuns: 20 },
     );
   });
 

@@ -238,6 +238,8 @@ describe('a shadow', () => {
     expect(reconcileDevice({ ...waiting, running: { default: 'm-s' } }, 0)).toMatchObject([
       { to: 'already_installed' },
     ]);
+    // The shadow of a rollout that is over may still be there, and goes.
+    expect(reconcileDevice({ ...waiting, running: { [slot]: 'm-s' } }, 0)[0]).toMatchObject({ to: 'offered' });
   });
 });
 

@@ -153,11 +153,16 @@ function decideQueued(d: DeploymentSnapshot, snapshot: DeviceSnapshot, hasOlder:
       moves: [{ kind: 'move', deployment: d.id, to: 'incompatible', code: compat.code, detail: compat.detail }],
     };
   }
-  // Beside itself a model would agree with itself.
-  if (isShadow(d.slot) && snapshot.running[slotBeside(d.slot)] === d.manifest)
-    return { moves: [{ kind: 'move', deployment: d.id, to: 'already_installed' }] };
   const wish = snapshot.desired?.slots[d.slot];
-  if (!hasOlder && snapshot.running[d.slot] === d.manifest && (wish === undefined || wish.manifest === d.manifest)) {
+  // Beside itself a model would agree with itself. One that was the shadow of another rollout goes with that one: it is offered again.
+  if (isShadow(d.slot)) {
+    if (snapshot.running[slotBeside(d.slot)] === d.manifest)
+      return { moves: [{ kind: 'move', deployment: d.id, to: 'already_installed' }] };
+  } else if (
+    !hasOlder &&
+    snapshot.running[d.slot] === d.manifest &&
+    (wish === undefined || wish.manifest === d.manifest)
+  ) {
     return { moves: [{ kind: 'move', deployment: d.id, to: 'already_installed' }] };
   }
   return {
