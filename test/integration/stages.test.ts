@@ -357,6 +357,25 @@ describe('a rollout in stages', () => {
     expect((await states(id))['d7']).toBe('committed');
   });
 
+  it('lets go of who leaves before it begins, told or not, and goes on with the others', async () => {
+    await register(side, 1);
+    await side.store.commit([setLabels('d6', { line: 'l2', canary: 'true' })]);
+    await online();
+    device('d1').hold('probation');
+    await device('d6').end();
+    const id = await start(TWO, 1, { query: 'has line' });
+    const begun = async () => /(?=.*probation)(?=.*offered)/.test(Object.values(await states(id)).join());
+    await until('one has begun and one is told', begun);
+    await side.store.commit(['d1', 'd2', 'd6'].map((one) => setLabels(one, {})));
+    await reconciler.pokeAll();
+    device('d1').release();
+    await becomes(id, 'completed');
+    expect(Object.values(await states(id)).toSorted()).toEqual([...Array(4).fill('committed'), 'removed', 'removed']);
+    await online(['d6']);
+    await reconciler.settle();
+    expect([device('d6').running(), device('d6').wish()]).toEqual([undefined, undefined]);
+  });
+
   it('waits for the people that its plan asks for, who read this plan and did not write it', async () => {
     await register(side, 1);
     await online();

@@ -188,6 +188,23 @@ export const listOpenIn = (
         ),
       );
 
+/** Of devices that may still leave unnoticed: they have not said anything of it yet. */
+export const listUnbegun = (
+  store: Store,
+  rollout: string,
+): Promise<readonly Pick<MemberRow, 'id' | 'device' | 'state' | 'revision'>[]> =>
+  store.rows(
+    query(
+      sqlOf
+        .selectFrom('deployments as d')
+        .select(['d.id', 'd.device', 'd.state', 'd.revision'])
+        .where('d.rollout', '=', rollout)
+        .where('d.purpose', '=', 'install')
+        .where('d.deviceState', 'is', null)
+        .where(STATE, 'in', OPEN_STATES),
+    ),
+  );
+
 /** Answers of each device with the version in windows that begin at `from` or later, and requests without one. */
 export const countAnswers = async (
   store: Store,

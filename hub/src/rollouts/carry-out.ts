@@ -1,4 +1,5 @@
 // Turns the steps of a rollout into one compare-and-set commit with event and audit rows. Never decides a step.
+import type { DeploymentState } from '@drover/core/deployment/table';
 import type { RolloutStep } from '@drover/core/rollout/decide';
 import { isRolloutEnded } from '@drover/core/rollout/states';
 import { isShadow } from '@drover/core/shadow';
@@ -11,6 +12,7 @@ import {
   insertDeploymentEvent,
   moveDeployment,
   type RolloutChange,
+  type RolloutRow,
   withdrawDeployment,
 } from '../db/rollouts.ts';
 import type { Statement } from '../db/store.ts';
@@ -58,14 +60,16 @@ const rowOf = ({ rows }: RolloutFacts, deployment: string): MemberRow => {
   return row;
 };
 
-function writeEnd(facts: RolloutFacts, step: Step<'end'>, now: number): RolloutWork {
-  const { deployment, to, detail } = step;
-  const code = step.code ?? null;
-  const row = rowOf(facts, deployment);
+/** One deployment ends by the hub's word. */
+export function writeEnd(
+  { id, slot, manifest }: Pick<RolloutRow, 'id' | 'slot' | 'manifest'>,
+  row: Pick<MemberRow, 'id' | 'device' | 'state' | 'revision'>,
+  { to, code = null, detail }: { readonly to: DeploymentState; readonly code?: string | null; readonly detail: string },
+  now: number,
+): RolloutWork {
   const said = { code, detail };
-  const { id, slot, manifest } = facts.rollout;
   const told = {
-    deployment,
+    deployment: row.id,
     rollout: id,
     slot,
     manifest,
@@ -74,9 +78,9 @@ function writeEnd(facts: RolloutFacts, step: Step<'end'>, now: number): RolloutW
   };
   return {
     statements: [
-      moveDeployment({ id: deployment, revision: row.revision, to, ...said, now }),
+      moveDeployment({ id: row.id, revision: row.revision, to, ...said, now }),
       insertDeploymentEvent({
-        deployment,
+        deployment: row.id,
         at: now,
         source: 'hub',
         fromState: row.state,
@@ -144,7 +148,7 @@ function writeStep(facts: RolloutFacts, step: RolloutStep, now: number): Rollout
     case 'withdraw':
       return writeWithdraw(facts, step, now);
     case 'end':
-      return writeEnd(facts, step, now);
+      return writeEnd(facts.rollout, rowOf(facts, step.deployment), step, now);
     case 'retry':
     case 'revert':
       return writeAgain(facts, step, now);

@@ -9,12 +9,12 @@ import type { Target } from '@drover/core/rollout/stages';
 import { LIVE_STATES } from '@drover/core/rollout/states';
 import type { Logger } from 'pino';
 import { commitWithAudit } from '../db/audit.ts';
-import { listKnown } from '../db/rollout-members.ts';
+import { listKnown, listUnbegun } from '../db/rollout-members.ts';
 import { type RolloutRow, readRollout } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import type { MeasureArms } from '../monitoring/measure-arms.ts';
-import { type RolloutWork, writeChange, writeSteps } from './carry-out.ts';
-import { chooseMembers, writeLateJoiners, writeMembers } from './members.ts';
+import { type RolloutWork, writeChange, writeEnd, writeSteps } from './carry-out.ts';
+import { chooseMembers, findLeavers, writeLateJoiners, writeMembers } from './members.ts';
 import { type RolloutFacts, readRolloutFacts } from './read-snapshot.ts';
 import { takeLook } from './take-look.ts';
 import { findTargets, type RolloutTarget } from './targets.ts';
@@ -102,4 +102,21 @@ export async function takeLateJoiners(
   if (late.devices.length === 0) return [];
   deps.log.info({ rollout: rollout.id, devices: late.devices.length }, 'devices joined a rollout that is under way');
   return late.devices;
+}
+
+/** Ends it for devices that match no more and have not begun: they keep what they run. What has begun ends by itself. */
+export async function dropLeavers(
+  { store, now, log }: LookDeps,
+  rollout: RolloutRow,
+  fleet: readonly Target[],
+): Promise<readonly string[]> {
+  if (rollout.state !== 'running' && rollout.state !== 'paused') return [];
+  const leavers = findLeavers(rollout, await listUnbegun(store, rollout.id), fleet);
+  const at = now();
+  const detail = 'The device is not among the targets any more.';
+  const works = leavers.map((row) => writeEnd(rollout, row, { to: 'removed', detail }, at));
+  for (const { statements, entries } of works) await commitWithAudit(store, statements, entries);
+  if (works.length > 0)
+    log.info({ rollout: rollout.id, devices: works.length }, 'devices left a rollout that is under way');
+  return leavers.map(({ device }) => device);
 }

@@ -130,6 +130,22 @@ export function writeMembers(
   return { chunks: cut(rows).map((chunk) => chunk.flat()), devices: members.map(({ device }) => device) };
 }
 
+/** Of these devices, those that are there and match no more. One of which nothing is known has not left. */
+export function findLeavers<T extends { readonly device: string }>(
+  { targetJson }: Pick<RolloutRow, 'targetJson'>,
+  unbegun: readonly T[],
+  fleet: readonly Target[],
+): T[] {
+  const { query } = JSON.parse(targetJson) as { query?: string };
+  const parsed = query === undefined ? undefined : parseQuery(query);
+  if (!parsed?.ok || unbegun.length === 0) return [];
+  const labels = new Map(fleet.map((one) => [one.device, one.labels]));
+  return unbegun.filter(({ device }) => {
+    const own = labels.get(device);
+    return own !== undefined && !matchesQuery(parsed.value, own);
+  });
+}
+
 /** Devices that match now and are in no stage: they come into the last one, under the guards that hold there. */
 export function writeLateJoiners(
   rollout: RolloutRow,

@@ -9,7 +9,7 @@ import type { Store } from '../db/store.ts';
 import type { MeasureArms } from '../monitoring/measure-arms.ts';
 import { type DeviceWork, prepareWork } from './apply.ts';
 import { type DesiredPolicy, writePolicy } from './desired-document.ts';
-import { lookAtRollout, takeLateJoiners } from './look.ts';
+import { dropLeavers, lookAtRollout, takeLateJoiners } from './look.ts';
 import { type DeviceFacts, makeSnapshotReader } from './snapshots.ts';
 import { readFleet } from './targets.ts';
 
@@ -179,14 +179,16 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
     });
   }
 
-  async function takeJoiners(): Promise<void> {
+  async function followTargets(): Promise<void> {
     const live = await listLiveRollouts(store);
     for (const { id } of live) due.add(id);
-    const open = live.filter(({ planJson }) => (JSON.parse(planJson) as { lateJoiners: boolean }).lateJoiners);
-    if (open.length === 0) return;
+    if (live.length === 0) return;
     const fleet = await readFleet(store);
-    for (const rollout of open)
-      for (const device of await takeLateJoiners(looking, rollout, fleet)) waiting.add(device);
+    for (const rollout of live) {
+      const { lateJoiners } = JSON.parse(rollout.planJson) as { lateJoiners: boolean };
+      for (const device of await dropLeavers(looking, rollout, fleet)) waiting.add(device);
+      for (const device of lateJoiners ? await takeLateJoiners(looking, rollout, fleet) : []) waiting.add(device);
+    }
   }
 
   async function pokeAll(): Promise<void> {
@@ -197,7 +199,7 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
     ]);
     staleSince = now() - RECENT_MS;
     for (const device of [...open, ...behind, ...stale]) waiting.add(device);
-    await takeJoiners();
+    await followTargets();
     start();
   }
 

@@ -179,6 +179,7 @@ export const CALLED_BACK: ReadonlySet<DeploymentState> = new Set<DeploymentState
   'cancelled',
   'timed_out',
   'expired',
+  'removed',
 ]);
 
 /** A wish that was called back becomes what was good, unless the device is past the point of return. */
