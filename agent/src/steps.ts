@@ -283,8 +283,8 @@ export function makeExecutors(deps: StepDeps): Executors {
     },
 
     async dropShadow({ slot }) {
+      // Its blobs stay for the canary that may follow, until room is needed or another model commits.
       leave(slot);
-      sweep();
       log('info', 'the shadow is gone: nobody wishes it any more', { slot });
     },
 

@@ -119,6 +119,16 @@ describe('a shadow', () => {
     expect(samples[0]).toMatchObject({ slot: 'default', version: 1, score: 100 });
   });
 
+  it('has brought what the rollout after it needs', async () => {
+    const bytes = async () =>
+      Promise.all(
+        agents.map(async (agent) => Object.values((await readStatus(agent)).delivery).map((from) => from.bytes)),
+      );
+    const before = await bytes();
+    expect(await deploy(hub, 'offset', 3, IDS)).toMatchObject([{ state: 'committed' }, { state: 'committed' }]);
+    expect(await bytes()).toEqual(before);
+  });
+
   it('is asked only what a shadow can be asked', async () => {
     const refusal = (slot: string, gate: object) =>
       hub

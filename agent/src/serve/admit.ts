@@ -5,7 +5,7 @@ import { isShadow, shadowOf, slotBeside } from '@drover/core/shadow';
 import type { Capture } from '../capture/capture.ts';
 import type { DecisionLog } from '../decisions/log.ts';
 import type { LabelBook } from '../observe/labels.ts';
-import type { PredictionRing } from '../observe/predictions.ts';
+import { PredictionRing } from '../observe/predictions.ts';
 import type { WindowBook } from '../observe/windows.ts';
 import type { SlotStore } from '../store/slots.ts';
 import type { AnswerCounts } from './answer-counts.ts';
@@ -46,7 +46,10 @@ export function makeAdmission({ windows, labels, slots, served, load, log, ...sh
   };
   /** It is counted and nothing else: what it says is not an answer, is not kept and leaves no sample. */
   const takeShadow = (slot: string, model: LoadedModel): ServedModel => {
-    const { bootId, ring, mono, personal } = shared;
+    const { bootId, mono, personal } = shared;
+    // Nobody labels what it says: the ring of the answers stays theirs.
+    const ring = new PredictionRing(1);
+    ring.reserve(1);
     const stream = windows.open(slot, 'shadow', model.digest, model.reference);
     return serveModel(model, stream, { bootId, ring, mono, personal });
   };

@@ -4,6 +4,7 @@ import { chmodSync, rmSync, statSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { accept, explain, type ReasonCode, type Refusal, type Result, refuse } from '@drover/core/reasons';
+import { isShadow } from '@drover/core/shadow';
 import type { Replay } from '../decisions/replay.ts';
 import type { LabelBook } from '../observe/labels.ts';
 import type { Readings } from '../sense/readings.ts';
@@ -199,7 +200,7 @@ function makeRoutes({ served, labels, readings, replay, status }: HttpDeps) {
       if (noun === undefined && method === 'GET') return json(200, describeServer());
       if (noun === 'health' && method === 'GET' && rest.length === 1) {
         if (rest[0] === 'live') return json(200, { live: true });
-        const isReady = served.list().length > 0;
+        const isReady = served.list().some(([slot]) => !isShadow(slot));
         if (rest[0] === 'ready') return json(isReady ? 200 : 503, { ready: isReady });
       }
       if (noun === 'models' && rest.length > 0)
