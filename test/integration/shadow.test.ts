@@ -16,7 +16,7 @@ import { readStatus, registerOffset, waitOnline } from '@drover/testkit/offset';
 import { killAll } from '@drover/testkit/program';
 import { until } from '@drover/testkit/until';
 import type { Summary } from '@drover/wire/http/monitoring';
-import type { Rollout } from '@drover/wire/http/rollouts';
+import type { Rollout, RolloutDetail } from '@drover/wire/http/rollouts';
 import type { SampleView } from '@drover/wire/http/samples';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -98,6 +98,10 @@ describe('a shadow', () => {
     const done = await askUntil(id, 'completed');
     expect(done.because).toMatch(/2 shadows agree on 100 % of the rows \([\d.]+ % to 100 %\); 90 % are asked for\./);
     await isGone();
+    const { agreement } = await hub.get<RolloutDetail>(`/api/v1/rollouts/${id}`);
+    expect(agreement?.judged).toMatchObject({ verdict: 'pass' });
+    expect(agreement?.devices.map(({ device }) => device).toSorted((a, b) => (a < b ? -1 : 1))).toEqual(IDS);
+    for (const one of agreement?.devices ?? []) expect([one.agreed, one.distance]).toEqual([one.compared, 1]);
     const { items } = await hub.get<Summary>('/api/v1/summary');
     expect([...new Set(items.map(({ version }) => version))]).toEqual([1]);
   });

@@ -1,5 +1,6 @@
 // Owns the SQL of how far shadows agree with the models that answer. Never decides whether that is enough.
 
+import type { DeviceAgreement } from '@drover/core/rollout/agreement';
 import type { AgreementsTable } from './schema-rollouts.ts';
 import { query, type Statement, type Store, sqlOf, template } from './store.ts';
 
@@ -18,14 +19,6 @@ const stored = template<AgreementRow>(
 export const storeAgreement = (row: AgreementRow): Statement => ({ query: stored(row), expect: 'any' });
 
 /** By device, in windows that begin at `from` or later. */
-export interface DeviceAgreement {
-  readonly device: string;
-  readonly compared: number;
-  readonly agreed: number;
-  readonly skipped: number;
-  readonly gap: number;
-}
-
 export const sumAgreements = (
   store: Store,
   { slot, manifest, from }: { readonly slot: string; readonly manifest: string; readonly from: number },

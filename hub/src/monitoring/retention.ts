@@ -112,7 +112,7 @@ export function startRetention(deps: RetentionDeps): Retention {
     const days = await dropSlices((limit) => dropDays(firstDay, limit));
     const logs = await dropSlices((limit) => dropLogs(before, limit));
     const refused = await dropSlices((limit) => dropQuarantine(before, limit));
-    const agreements = await dropSlices((limit) => dropAgreements(before, limit));
+    const agreements = await dropSlices((limit) => dropAgreements(now() - deps.windowDays * DAY_MS, limit));
     return agreements || summed || days || logs || refused;
   }
 

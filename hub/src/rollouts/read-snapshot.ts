@@ -40,10 +40,10 @@ const readAnswers = (store: Store, { manifest, slot, startedAt, phase, stage }: 
       })
     : Promise.resolve(NO_ANSWERS);
 
-/** Of shadows, where the plan asks, once they are watched. */
-async function readBeside(store: Store, { slot, manifest, phase, phaseSince }: RolloutRow, { agreement }: Plan) {
+/** Of shadows, once they are watched. */
+async function readBeside(store: Store, { slot, manifest, phase, phaseSince }: RolloutRow) {
   if (!isShadow(slot)) return null;
-  if (!agreement || phase === 'admitting') return [];
+  if (phase === 'admitting') return [];
   return sumAgreements(store, { slot: slotBeside(slot), manifest, from: phaseSince });
 }
 
@@ -74,7 +74,7 @@ export async function readRolloutFacts(
     readAnswers(store, rollout, plan),
     readFreeze(store, rollout),
     plan.live ? listLooks(store, { rollout: rollout.id, stage: rollout.stage, since: rollout.phaseSince }) : [],
-    readBeside(store, rollout, plan),
+    readBeside(store, rollout),
   ]);
   const needsPlaces = plan.disruption.length > 0;
   const toMember = (row: MemberRow): Member => {

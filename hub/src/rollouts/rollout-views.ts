@@ -1,11 +1,19 @@
 // Owns how rollouts and deployments look over HTTP, from their rows. Reads the database, never writes it.
 import { TERMINAL } from '@drover/core/deployment/table';
-import { judgeStage, type RolloutSnapshot } from '@drover/core/rollout/decide';
+import type { DeviceAgreement } from '@drover/core/rollout/agreement';
+import { judgeBeside, judgeStage, type RolloutSnapshot } from '@drover/core/rollout/decide';
 import { isOwed, type Member } from '@drover/core/rollout/members';
 import type { Plan } from '@drover/core/rollout/plan';
 import { isRolloutEnded } from '@drover/core/rollout/states';
 import { writePlan } from '@drover/wire/http/rollout-plan';
-import type { Deployment, GateView, Rollout, RolloutDetail, StageView } from '@drover/wire/http/rollouts';
+import type {
+  AgreementView,
+  Deployment,
+  GateView,
+  Rollout,
+  RolloutDetail,
+  StageView,
+} from '@drover/wire/http/rollouts';
 import type { Static } from 'typebox';
 import { listRefusals } from '../db/devices.ts';
 import { listApprovals, listRolloutEvents } from '../db/rollout-history.ts';
@@ -79,6 +87,24 @@ function viewStages(snapshot: RolloutSnapshot): Static<typeof StageView>[] {
   });
 }
 
+/** Devices that are shown; the sums are of all. */
+const DEVICES = 200;
+
+function viewAgreement(snapshot: RolloutSnapshot): { agreement?: Static<typeof AgreementView> } {
+  const { beside } = snapshot;
+  if (!beside) return {};
+  const share = ({ agreed, compared }: DeviceAgreement): number => (compared === 0 ? 1 : agreed / compared);
+  const sum = (field: 'compared' | 'agreed' | 'skipped') => beside.reduce((total, one) => total + one[field], 0);
+  const devices = beside
+    .toSorted((a, b) => share(a) - share(b))
+    .slice(0, DEVICES)
+    .map(({ gap, ...counts }) => ({ ...counts, distance: counts.compared === 0 ? null : gap / counts.compared }));
+  const judged = judgeBeside(snapshot) ?? null;
+  return {
+    agreement: { judged, compared: sum('compared'), agreed: sum('agreed'), skipped: sum('skipped'), devices },
+  };
+}
+
 /** Events that are shown; older ones stay in the audit log. */
 const EVENTS = 200;
 
@@ -98,6 +124,7 @@ export async function viewRolloutDetail(store: Store, row: RolloutRow): Promise<
     planHash: row.planHash,
     approvedBy: approvals.map(({ actor, at, note }) => ({ actor, at: instant(at), note })),
     stageViews: viewStages(facts.snapshot),
+    ...viewAgreement(facts.snapshot),
     events: events.map(({ at, actor, state, stage, phase, because }) => ({
       at: instant(at),
       actor,

@@ -103,6 +103,21 @@ const STAGES: readonly TableColumn<StageView>[] = [
   { title: 'WHY', value: (s) => s.gate?.because ?? '' },
 ];
 
+type Agreement = NonNullable<RolloutDetail['agreement']>;
+const AGREEMENT: readonly TableColumn<Agreement['devices'][number]>[] = [
+  { title: 'SHADOW ON', value: (d) => d.device },
+  { title: 'COMPARED', value: (d) => d.compared, align: 'right' },
+  { title: 'AGREED', value: (d) => (d.compared === 0 ? '-' : percent(d.agreed / d.compared)), align: 'right' },
+  { title: 'DISTANCE', value: (d) => (d.distance === null ? '-' : d.distance.toPrecision(3)), align: 'right' },
+  { title: 'SKIPPED', value: (d) => d.skipped, align: 'right' },
+];
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+function renderAgreement(cli: Cli, { judged, devices }: Agreement): string {
+  const verdict = judged ? `Agreement ${judged.verdict}: ${judged.because}\n` : '';
+  return verdict + tableFor(cli, AGREEMENT, devices, 'No shadow has been compared yet.');
+}
+
 const EVENTS: readonly TableColumn<RolloutDetail['events'][number]>[] = [
   { title: 'AT', value: (e) => e.at },
   { title: 'BY', value: (e) => e.actor },
@@ -127,6 +142,7 @@ export function renderDetail(cli: Cli, rollout: RolloutDetail, deployments: read
   return [
     `${renderRollout(rollout)}${renderPairs([['target', nameTarget(rollout)]])}${agree}`,
     tableFor(cli, STAGES, rollout.stageViews, 'It has no stage.'),
+    ...(rollout.agreement ? [renderAgreement(cli, rollout.agreement)] : []),
     title + tableFor(cli, DEPLOYMENTS(cli), shown, isShort ? 'No device has been given it yet.' : 'None.'),
     tableFor(cli, EVENTS, rollout.events, 'Nothing has happened yet.'),
   ].join('\n');

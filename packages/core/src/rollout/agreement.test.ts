@@ -5,7 +5,7 @@ import { type DeviceAgreement, judgeAgreement } from './agreement.ts';
 
 const gate = { min: 0.9, alpha: 0.05, minDevices: 3, minCompared: 100 };
 const fleet = (...agreed: number[]): DeviceAgreement[] =>
-  agreed.map((n, i) => ({ device: `d${i}`, compared: 1000, agreed: n }));
+  agreed.map((n, i) => ({ device: `d${i}`, compared: 1000, agreed: n, skipped: 0, gap: 0 }));
 
 describe('agreement of shadows', () => {
   it('needs devices and rows', () => {
@@ -42,7 +42,7 @@ describe('agreement of shadows', () => {
         const share = 0.9 + 0.08 * (random() - 0.5);
         let agreed = 0;
         for (let row = 0; row < 200; row++) agreed += Number(random() < share);
-        return { device: `d${i}`, compared: 200, agreed };
+        return { device: `d${i}`, compared: 200, agreed, skipped: 0, gap: 0 };
       });
       const { verdict } = judgeAgreement(gate, devices);
       passed += Number(verdict === 'pass');

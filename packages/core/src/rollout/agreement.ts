@@ -1,5 +1,6 @@
 // Decides whether shadows agree with the models that answer as far as a plan asks. The device is the unit: more rows of the same
 // devices are not more devices. One look, when the stage was watched. Never reads a window.
+import type { Agreement } from '../shadow.ts';
 import { studentLimit } from './compare.ts';
 import type { Verdict } from './states.ts';
 
@@ -14,11 +15,9 @@ export interface AgreementGate {
   readonly minCompared: number;
 }
 
-/** What one device saw. */
-export interface DeviceAgreement {
+/** What one device saw, over all windows that count. */
+export interface DeviceAgreement extends Agreement {
   readonly device: string;
-  readonly compared: number;
-  readonly agreed: number;
 }
 
 export interface AgreementResult {

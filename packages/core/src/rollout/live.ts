@@ -101,6 +101,9 @@ function changesOf(metric: LiveMetric, devices: readonly DeviceTotals[], minAnsw
 const meanLeast = (values: readonly Value[]): number =>
   values.reduce((sum, { least }) => sum + least, 0) / Math.max(1, values.length);
 
+/** Devices on each side without which nothing is said. */
+const neededOf = ({ minDevices }: LiveGate): number => Math.max(LEAST_ARM, minDevices);
+
 function judgeMetric(
   metric: LiveMetric,
   gate: LiveGate,
@@ -110,7 +113,7 @@ function judgeMetric(
   const treated = changesOf(metric, arms.treated, gate.minAnswers);
   const control = changesOf(metric, arms.control, gate.minAnswers);
   const counts = { look, metric, treated: treated.length, control: control.length };
-  const needed = Math.max(LEAST_ARM, gate.minDevices);
+  const needed = neededOf(gate);
   if (treated.length < needed || control.length < needed)
     return { ...counts, verdict: 'not_enough_evidence', compared: null };
   const asked = Object.keys(gate.margins).reduce((sum, name) => sum + WEIGHTS[name as LiveMetric], 0);
@@ -154,9 +157,9 @@ const percentOf = (x: number, isLog: boolean): string =>
   `${Number((100 * (isLog ? Math.expm1(x) : x)).toPrecision(2))}`;
 
 /** In one sentence, for people. */
-export function describeLook({ metric, compared, treated, control, verdict }: LookResult): string {
+export function describeLook(gate: LiveGate, { metric, compared, treated, control, verdict }: LookResult): string {
   if (!compared)
-    return `${metric}: ${treated} devices with the version and ${control} without could be compared; ${LEAST_ARM} of each are needed.`;
+    return `${metric}: ${treated} devices with the version and ${control} without could be compared; ${neededOf(gate)} of each are needed.`;
   const isLog = metric === 'latency';
   const unit = isLog ? '%' : metric === 'errors' ? 'percentage points' : 'hundredths';
   const [effect, low, high] = [compared.effect, compared.low, compared.high].map((x) => percentOf(x, isLog));
@@ -171,7 +174,7 @@ export interface LiveResult {
 /** What the looks of a stage come to, oldest first. A failure is one at whatever look; a pass is that of the last planned one. */
 export function judgeLooks(gate: LiveGate, results: readonly LookResult[]): LiveResult {
   const failed = results.find(({ verdict }) => verdict === 'fail');
-  if (failed) return { verdict: 'fail', because: describeLook(failed) };
+  if (failed) return { verdict: 'fail', because: describeLook(gate, failed) };
   const last = Math.max(0, ...results.map(({ look }) => look));
   const newest = results.filter(({ look }) => look === last);
   if (newest.length === 0 || (gate.looks !== null && last < gate.looks))
@@ -180,6 +183,6 @@ export function judgeLooks(gate: LiveGate, results: readonly LookResult[]): Live
     newest.find(({ verdict }) => verdict === 'not_enough_evidence') ??
     newest.find(({ verdict }) => verdict === 'inconclusive');
   return worst
-    ? { verdict: worst.verdict, because: describeLook(worst) }
-    : { verdict: 'pass', because: newest.map(describeLook).join(' ') };
+    ? { verdict: worst.verdict, because: describeLook(gate, worst) }
+    : { verdict: 'pass', because: newest.map((result) => describeLook(gate, result)).join(' ') };
 }

@@ -80,6 +80,27 @@ export const RolloutEvent = Type.Object({
   because: Type.String(),
 });
 
+/** How far shadows agree with the models that answer, since the stage is watched. */
+export const AgreementView = Type.Object({
+  /** What the plan makes of it; null where it does not ask. */
+  judged: Type.Union([Type.Object({ verdict: Type.Enum(VERDICTS), because: Type.String() }), Type.Null()]),
+  compared: Count,
+  agreed: Count,
+  skipped: Count,
+  /** Those that agree least, first. */
+  devices: Type.Array(
+    Type.Object({
+      device: DeviceId,
+      compared: Count,
+      agreed: Count,
+      skipped: Count,
+      /** Mean distance of both answers; null where none was compared. */
+      distance: Type.Union([Type.Number(), Type.Null()]),
+    }),
+    { maxItems: 200 },
+  ),
+});
+
 /** Everything about one rollout. */
 export const RolloutDetail = Type.Object({
   ...Rollout.properties,
@@ -93,6 +114,8 @@ export const RolloutDetail = Type.Object({
   planHash: Type.String(),
   approvedBy: Type.Array(Type.Object({ actor: Type.String(), at: Instant, note: Type.String() })),
   stageViews: Type.Array(StageView),
+  /** Of a rollout of shadows. */
+  agreement: Type.Optional(AgreementView),
   events: Type.Array(RolloutEvent),
 });
 export type RolloutDetail = Static<typeof RolloutDetail>;
