@@ -8,6 +8,7 @@ import { remove, scratch } from '@drover/testkit/fleet';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { storeAgreement, sumAgreements } from '../db/agreements.ts';
 import { openStore } from '../db/sqlite-store.ts';
 import { query, type Statement, type Store, sqlOf } from '../db/store.ts';
 import { storeWindow, storeWindowLabels } from '../db/uplink.ts';
@@ -191,5 +192,27 @@ describe('windows that were kept for long enough', () => {
       unread: 1,
       stats: null,
     });
+  });
+
+  it('keeps what shadows agreed on for as long as windows, and each window of it once', async () => {
+    const row = {
+      slot: 'default',
+      manifest: MANIFEST,
+      device: 'a',
+      bootId: 'b'.repeat(32),
+      compared: 10,
+      agreed: 9,
+      skipped: 1,
+      gap: 0.5,
+    };
+    for (const day of [69, 70, 71])
+      for (let times = 0; times < 2; times++)
+        await store.commit([storeAgreement({ ...row, startAt: day * DAY_MS, number: day, receivedAt: day * DAY_MS })]);
+    const held = () => sumAgreements(store, { slot: 'default', manifest: MANIFEST, from: 0 });
+    expect(await held()).toEqual([{ device: 'a', compared: 30, agreed: 27, skipped: 3, gap: 1.5 }]);
+    const retention = open();
+    expect(await retention.tidy()).toBe(true);
+    expect(await held()).toEqual([{ device: 'a', compared: 10, agreed: 9, skipped: 1, gap: 0.5 }]);
+    await retention.close();
   });
 });
