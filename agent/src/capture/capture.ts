@@ -1,6 +1,5 @@
-// Keeps, for a while, the few rows that are worth a look (unsure, novel, random,
-// not what the shadow says) and hands them to the outbox within the budget of
-// the day. Opened only where the device allows raw samples to leave it; never sees a field that is personal.
+// Keeps, for a while, the few rows that are worth a look (unsure, novel, random, not what the shadow says) and hands them to the
+// outbox within the budget of the day. Opened only where the device allows raw samples to leave it; never sees a field that is personal.
 import type { RowAnswer } from '@drover/infer/predictor';
 import { encodeEntry } from '@drover/wire/encode';
 import { ENTRY_BYTES, SAMPLES_PER_ENTRY } from '@drover/wire/limits';

@@ -8,7 +8,7 @@ import type { Fields } from './fields.ts';
 /** Of the time of the device; rows beyond it are skipped, and counted. */
 const SHARE = 0.2;
 
-/** A row that was answered, in copies: the arrays of the champion are used again. */
+/** A row that was answered; nothing in it is used again by the champion. */
 export interface AnsweredRow {
   readonly fields: Fields;
   /** As a request has to be; else as sensors give it. */

@@ -104,6 +104,9 @@ export async function takeLateJoiners(
   return late.devices;
 }
 
+/** In one write transaction. */
+const LEAVERS = 250;
+
 /** Ends it for devices that match no more and have not begun: they keep what they run. What has begun ends by itself. */
 export async function dropLeavers(
   { store, now, log }: LookDeps,
@@ -114,9 +117,13 @@ export async function dropLeavers(
   const leavers = findLeavers(rollout, await listUnbegun(store, rollout.id), fleet);
   const at = now();
   const detail = 'The device is not among the targets any more.';
-  const works = leavers.map((row) => writeEnd(rollout, row, { to: 'removed', detail }, at));
-  for (const { statements, entries } of works) await commitWithAudit(store, statements, entries);
-  if (works.length > 0)
-    log.info({ rollout: rollout.id, devices: works.length }, 'devices left a rollout that is under way');
+  for (let i = 0; i < leavers.length; i += LEAVERS) {
+    const works = leavers.slice(i, i + LEAVERS).map((row) => writeEnd(rollout, row, { to: 'removed', detail }, at));
+    const [statements, entries] = [works.flatMap((work) => work.statements), works.flatMap((work) => work.entries)];
+    // One that began meanwhile holds up those with it until the clock asks again.
+    await commitWithAudit(store, statements, entries);
+  }
+  if (leavers.length > 0)
+    log.info({ rollout: rollout.id, devices: leavers.length }, 'devices left a rollout that is under way');
   return leavers.map(({ device }) => device);
 }

@@ -1,17 +1,18 @@
 // Runs the rollout decisions: on change for the devices and rollouts concerned, and by the clock for all, one round at a
 // time. Never decides: core/rollout does.
+import type { Plan } from '@drover/core/rollout/plan';
 import type { Signer } from '@drover/trust/dsse';
 import type { Logger } from 'pino';
 import { commitWithAudit } from '../db/audit.ts';
 import { listDesiredBehind } from '../db/desired.ts';
-import { listDevicesWithWork, listLiveRollouts, listStaleShadows } from '../db/rollouts.ts';
+import { listDevicesWithWork, listLiveRollouts, listStaleShadows, type RolloutRow } from '../db/rollouts.ts';
 import type { Store } from '../db/store.ts';
 import type { MeasureArms } from '../monitoring/measure-arms.ts';
 import { type DeviceWork, prepareWork } from './apply.ts';
 import { type DesiredPolicy, writePolicy } from './desired-document.ts';
 import { dropLeavers, lookAtRollout, takeLateJoiners } from './look.ts';
 import { type DeviceFacts, makeSnapshotReader } from './snapshots.ts';
-import { readFleet } from './targets.ts';
+import { type RolloutTarget, readFleet } from './targets.ts';
 
 export interface ReconcilerDeps {
   readonly store: Store;
@@ -182,12 +183,15 @@ export function startReconciler(deps: ReconcilerDeps): Reconciler {
   async function followTargets(): Promise<void> {
     const live = await listLiveRollouts(store);
     for (const { id } of live) due.add(id);
-    if (live.length === 0) return;
+    const joins = ({ planJson }: RolloutRow) => (JSON.parse(planJson) as Plan).lateJoiners;
+    // An empty query takes everyone: nobody leaves it, and named devices stay named.
+    const leaves = ({ targetJson }: RolloutRow) => Boolean((JSON.parse(targetJson) as RolloutTarget).query);
+    if (!live.some((rollout) => joins(rollout) || leaves(rollout))) return;
     const fleet = await readFleet(store);
     for (const rollout of live) {
-      const { lateJoiners } = JSON.parse(rollout.planJson) as { lateJoiners: boolean };
-      for (const device of await dropLeavers(looking, rollout, fleet)) waiting.add(device);
-      for (const device of lateJoiners ? await takeLateJoiners(looking, rollout, fleet) : []) waiting.add(device);
+      const left = leaves(rollout) ? await dropLeavers(looking, rollout, fleet) : [];
+      const joined = joins(rollout) ? await takeLateJoiners(looking, rollout, fleet) : [];
+      for (const device of [...left, ...joined]) waiting.add(device);
     }
   }
 

@@ -152,7 +152,9 @@ export interface CmdResultEntry {
   readonly detail?: string;
 }
 
-export type SampleWhy = 'unsure' | 'novel' | 'random' | 'disagree';
+/** What a row was captured for. */
+export const SAMPLE_WHYS = ['unsure', 'novel', 'random', 'disagree'] as const;
+export type SampleWhy = (typeof SAMPLE_WHYS)[number];
 
 /** One captured row. */
 export interface Sample {

@@ -3,6 +3,7 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { csvLine, csvNumber, csvText } from '@drover/core/csv';
 import { SampleView } from '@drover/wire/http/samples';
+import { SAMPLE_WHYS } from '@drover/wire/messages';
 import { type Command, Option } from 'commander';
 import { failUsage } from '../failure.ts';
 import { at } from '../hub-client.ts';
@@ -71,14 +72,7 @@ function addFilters(command: Command): Command {
     .option('--slot <name>', 'of one slot only')
     .option('--model <name>', 'of one model only', parseModelName)
     .option('--version <n>', 'of one version of that model only', parseWhole)
-    .addOption(
-      new Option('--why <kind>', 'only those that were captured for this').choices([
-        'unsure',
-        'novel',
-        'random',
-        'disagree',
-      ]),
-    );
+    .addOption(new Option('--why <kind>', 'only those that were captured for this').choices(SAMPLE_WHYS));
 }
 
 async function fetchSamples(cli: Cli, options: SampleOptions): Promise<SampleView[]> {

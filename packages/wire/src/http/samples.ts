@@ -1,14 +1,10 @@
 // Owns the HTTP schemas about captured rows. Never knows fastify.
 import type { Static } from 'typebox';
 import * as Type from 'typebox';
+import { SAMPLE_WHYS } from '../messages.ts';
 import { Count, DeviceId, Hex64, Instant, Name, PageQuery, page } from './common.ts';
 
-export const SampleWhyName = Type.Union([
-  Type.Literal('unsure'),
-  Type.Literal('novel'),
-  Type.Literal('random'),
-  Type.Literal('disagree'),
-]);
+export const SampleWhyName = Type.Enum(SAMPLE_WHYS);
 
 /** A raw row that a device was allowed to send, with what its model answered. */
 export const SampleView = Type.Object({
